@@ -1,0 +1,64 @@
+"""Instants: milliseconds since 1970-01-01T00:00:00Z as ``int``, and their one text form (RFC 3339, UTC, three digits)."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+from services.kernel.errors import Refused
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_FORM = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z", re.ASCII)
+_LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+_DAY_MS = 86_400_000
+
+_days: dict[int, str] = {}  # the text of a day, asked for thousands of times in a batch
+
+
+def format_instant(instant_ms: int) -> str:
+    """Text of an instant from year 1970 to 9999; refuses (``bad-attribute``) anything outside."""
+    if not 0 <= instant_ms <= _LAST_MS:
+        raise Refused("bad-attribute", f"instant {instant_ms} ms is outside 1970 to 9999", field="time")
+    day, rest = divmod(instant_ms, _DAY_MS)
+    text = _days.get(day)
+    if text is None:
+        if len(_days) > 4096:
+            _days.clear()
+        text = _days[day] = date.fromordinal(_EPOCH_DAY + day).isoformat()
+    seconds, ms = divmod(rest, 1000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{text}T{hour:02d}:{minute:02d}:{second:02d}.{ms:03d}Z"
+
+
+def parse_instant(text: str) -> int:
+    """Inverse of :func:`format_instant`; refuses (``bad-attribute``) every other spelling of the same moment."""
+    if _FORM.fullmatch(text) is None:
+        raise Refused(
+            "bad-attribute", f"expected an instant like 2026-11-24T06:11:37.123Z, got {text[:40]!r}", field="time"
+        )
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("bad-attribute", f"{text!r} is not a moment of the calendar", field="time") from error
+    value = (moment - _EPOCH) // timedelta(milliseconds=1)
+    if value < 0:
+        raise Refused("bad-attribute", f"{text!r} is before 1970", field="time")
+    return value
+
+
+def format_day(days: int) -> str:
+    """``YYYY-MM-DD`` of a day counted from 1970-01-01 (Avro ``date``)."""
+    return date.fromordinal(_EPOCH_DAY + days).isoformat()
+
+
+def parse_day(text: str) -> int:
+    """Inverse of :func:`format_day`; refuses (``bad-field``) every other form."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError as error:
+        raise Refused("bad-field", f"expected a date like 2026-11-24, got {text[:40]!r}") from error
+    if day.isoformat() != text:
+        raise Refused("bad-field", f"expected a date like 2026-11-24, got {text[:40]!r}")
+    return day.toordinal() - _EPOCH_DAY
