@@ -1,0 +1,127 @@
+"""Content commitment: what the source signs of the content, so that a redacted copy still verifies.
+
+Specification: ``services/ledger/FORMAT.md`` section 2. Open fields share one digest; each restricted field has its own,
+salted, so that a withheld value cannot be guessed from its digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from services.codec.schema import EventSchema, Value
+from services.kernel.errors import Refused
+from services.kernel.ports import Entropy
+
+SALT_BYTES = 16
+_OPEN_TAG = b"ipx-open/v1\n"
+_FIELD_TAG = b"ipx-field/v1\n"
+_CONTENT_TAG = b"ipx-content/v1\n"
+_ITEM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([sd]):([A-Za-z0-9+/]+={0,2})")
+
+
+@dataclass(frozen=True, slots=True)
+class Disclosure:
+    """For each restricted field either its salt (shown) or its digest (withheld)."""
+
+    salts: Mapping[str, bytes]
+    digests: Mapping[str, bytes]
+
+
+NOTHING_RESTRICTED = Disclosure({}, {})
+
+
+def new_disclosure(schema: EventSchema, entropy: Entropy) -> Disclosure:
+    """Fresh salts for every restricted field of the schema: everything shown."""
+    if not schema.restricted:
+        return NOTHING_RESTRICTED
+    return Disclosure({name: entropy.draw(SALT_BYTES) for name in schema.restricted}, {})
+
+
+def field_digest(salt: bytes, encoded: bytes) -> bytes:
+    """Digest of one restricted field: SHA-256 over a tag, its salt and its Avro encoding."""
+    return hashlib.sha256(_FIELD_TAG + salt + encoded).digest()
+
+
+def content_digest(schema: EventSchema, parts: list[bytes], disclosure: Disclosure) -> bytes:
+    """The commitment, from the segments' bytes (``EventSchema.encode_parts``) and the disclosure.
+
+    Refuses ``bad-disclosure`` when a restricted field has neither salt nor digest, or is withheld and yet has a value.
+    """
+    if not schema.restricted:
+        opened = hashlib.sha256(_OPEN_TAG + parts[0] if parts else _OPEN_TAG).digest()
+        return hashlib.sha256(_CONTENT_TAG + schema.digest + opened).digest()
+    opened_bytes = [_OPEN_TAG]
+    digests = []
+    for segment, encoded in zip(schema.segments, parts, strict=True):
+        name = segment.restricted
+        if name is None:
+            opened_bytes.append(encoded)
+        elif (salt := disclosure.salts.get(name)) is not None:
+            digests.append(field_digest(salt, encoded))
+        elif (digest := disclosure.digests.get(name)) is None:
+            raise Refused("bad-disclosure", f"restricted field {name} has neither a salt nor a digest", field=name)
+        elif encoded != b"\x00":
+            raise Refused("bad-disclosure", f"restricted field {name} is withheld and yet has a value", field=name)
+        else:
+            digests.append(digest)
+    opened = hashlib.sha256(b"".join(opened_bytes)).digest()
+    return hashlib.sha256(b"".join((_CONTENT_TAG, schema.digest, opened, *digests))).digest()
+
+
+def redact(
+    schema: EventSchema, value: Value, parts: list[bytes], disclosure: Disclosure, withheld: Collection[str]
+) -> tuple[Value, list[bytes], Disclosure]:
+    """A copy without the withheld fields: null for the value, digest for the salt. The commitment stays the same."""
+    salts = dict(disclosure.salts)
+    digests = dict(disclosure.digests)
+    redacted = list(parts)
+    shown = dict(value)
+    for position, segment in enumerate(schema.segments):
+        name = segment.restricted
+        if name is not None and name in withheld and name in salts:
+            digests[name] = field_digest(salts.pop(name), parts[position])
+            redacted[position] = b"\x00"
+            shown[name] = None
+    return shown, redacted, Disclosure(salts, digests)
+
+
+def format_disclosure(schema: EventSchema, disclosure: Disclosure) -> str:
+    """One line, fields in schema order: ``name=s:<base64 salt>`` or ``name=d:<base64 digest>``; ``-`` when none."""
+    items = []
+    for name in schema.restricted:
+        salt = disclosure.salts.get(name)
+        kind, data = ("s", salt) if salt is not None else ("d", disclosure.digests[name])
+        items.append(f"{name}={kind}:{base64.b64encode(data).decode()}")
+    return ",".join(items) or "-"
+
+
+def parse_disclosure(schema: EventSchema, text: str) -> Disclosure:
+    """Inverse of :func:`format_disclosure`; refuses ``bad-disclosure`` anything that it would not write."""
+    if not schema.restricted and text == "-":
+        return NOTHING_RESTRICTED
+    salts: dict[str, bytes] = {}
+    digests: dict[str, bytes] = {}
+    items = text.split(",") if len(text) <= 128 * len(schema.restricted) + 1 else []
+    if len(items) == len(schema.restricted):
+        for name, item in zip(schema.restricted, items, strict=True):
+            match = _ITEM.fullmatch(item)
+            if match is None or match[1] != name:
+                break
+            try:
+                data = binascii.a2b_base64(match[3], strict_mode=True)
+            except binascii.Error:
+                break
+            (salts if match[2] == "s" else digests)[name] = data
+        disclosure = Disclosure(salts, digests)
+        sizes_fit = all(len(s) == SALT_BYTES for s in salts.values()) and all(len(d) == 32 for d in digests.values())
+        if sizes_fit and len(salts) + len(digests) == len(items) and format_disclosure(schema, disclosure) == text:
+            return disclosure
+    wanted = ", ".join(schema.restricted) or "none"
+    raise Refused(
+        "bad-disclosure", f"expected one salt or digest for each restricted field in order: {wanted}", field="ipxsalts"
+    )

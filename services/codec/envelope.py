@@ -1,0 +1,160 @@
+"""The envelope: one event as it travels, the same over Kafka and HTTP (CloudEvents 1.0, Kafka binary mode).
+
+Value: Confluent wire format (magic byte 0, schema id in 4 bytes, canonical Avro). Attributes: ``ce_*`` headers; those
+named ``ipx…`` are extensions of ours. ``services/ledger/FORMAT.md`` section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from services.codec.content import Disclosure, content_digest, format_disclosure, new_disclosure
+from services.codec.schema import EventSchema, Value
+from services.codec.signature import sign, sign_batch
+from services.codec.statement import Statement, format_statement
+from services.kernel.errors import Refused
+from services.kernel.ports import Entropy, Signer
+
+MAX_HEADER_BYTES = 65_536
+ATTRIBUTE_OF = {
+    "id": "id",
+    "source": "source",
+    "type": "type",
+    "subject": "subject",
+    "time": "time",
+    "ipxagreement": "agreement",
+    "ipxaddressee": "addressee",
+    "ipxcause": "cause",
+    "dataschema": "schema",
+    "ipxcontent": "content",
+}
+_FIXED = (("ce_specversion", b"1.0"), ("ce_datacontenttype", b"application/avro"))
+_OPTIONAL = {"traceparent": "trace", "ipxentry": "entry", "ipxdelivery": "delivery", "ipxoutcome": "outcome"}
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Statement, signature line, canonical Avro body and disclosure line; entry, delivery, outcome where there are any."""
+
+    statement: Statement
+    signature: str
+    salts: str
+    body: bytes
+    trace: str | None = None
+    entry: str | None = None
+    delivery: str | None = None
+    outcome: str | None = None
+
+    def attributes(self) -> dict[str, str]:
+        """CloudEvents attributes by name, extensions included, without ``specversion`` and ``datacontenttype``."""
+        found = {name: getattr(self.statement, line) for name, line in ATTRIBUTE_OF.items()}
+        found |= {"ipxsignature": self.signature, "ipxsalts": self.salts}
+        for name, slot in _OPTIONAL.items():
+            text = getattr(self, slot)
+            if text is not None:
+                found[name] = text
+        return found
+
+    def headers(self) -> Headers:
+        """Kafka headers."""
+        return [*_FIXED, *((f"ce_{name}", text.encode()) for name, text in self.attributes().items())]
+
+
+def frame(schema_id: int, body: bytes) -> bytes:
+    """Confluent wire format."""
+    return b"\x00" + schema_id.to_bytes(4, "big") + body
+
+
+def unframe(value: bytes | None) -> tuple[int, bytes]:
+    """Schema id and body; refuses ``undecodable`` what is not in Confluent wire format."""
+    if value is None or len(value) < 5 or value[0] != 0:
+        raise Refused("undecodable", "the value is not in Confluent wire format (magic byte 0 and a schema id)")
+    return int.from_bytes(value[1:5], "big"), value[5:]
+
+
+def envelope_from_attributes(attributes: Mapping[str, str], body: bytes) -> Envelope:
+    """An envelope from CloudEvents attributes; refuses ``missing-attribute``. Forms are checked where they are used."""
+    try:
+        statement = Statement(*(attributes[name] for name in ATTRIBUTE_OF))
+        return Envelope(
+            statement=statement,
+            signature=attributes["ipxsignature"],
+            salts=attributes["ipxsalts"],
+            body=body,
+            trace=attributes.get("traceparent"),
+            entry=attributes.get("ipxentry"),
+            delivery=attributes.get("ipxdelivery"),
+            outcome=attributes.get("ipxoutcome"),
+        )
+    except KeyError as error:
+        name = error.args[0]
+        raise Refused("missing-attribute", f"attribute {name} is missing", field=name) from error
+
+
+def envelope_from_record(headers: Iterable[tuple[str, bytes]] | None, value: bytes | None) -> tuple[int, Envelope]:
+    """Schema id and envelope of a Kafka record; refuses ``undecodable`` bytes and ``missing-attribute``."""
+    schema_id, body = unframe(value)
+    attributes: dict[str, str] = {}
+    size = 0
+    try:
+        for name, data in headers or ():
+            size += len(data)
+            if name.startswith("ce_"):
+                key = name[3:]
+                if key in attributes:
+                    raise Refused("undecodable", f"header {name} stands twice")
+                attributes[key] = data.decode()
+    except (UnicodeDecodeError, TypeError, AttributeError) as error:
+        raise Refused("undecodable", "a header is not UTF-8 text") from error
+    if size > MAX_HEADER_BYTES:
+        raise Refused("too-large", f"the headers have {size} bytes, {MAX_HEADER_BYTES} are allowed")
+    return schema_id, envelope_from_attributes(attributes, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a source says before it signs: everything of the statement but schema and content, which follow."""
+
+    id: str
+    source: str
+    subject: str
+    time: str
+    agreement: str = "-"
+    addressee: str = "-"
+    cause: str = "-"
+    trace: str | None = None
+
+
+def prepare(schema: EventSchema, value: Value, draft: Draft, disclosure: Disclosure) -> tuple[bytes, Envelope]:
+    """Statement bytes and an envelope that lacks only its signature."""
+    parts = schema.encode_parts(value)
+    statement = Statement(
+        id=draft.id,
+        source=draft.source,
+        type=schema.name,
+        subject=draft.subject,
+        time=draft.time,
+        agreement=draft.agreement,
+        addressee=draft.addressee,
+        cause=draft.cause,
+        schema=schema.digest_text,
+        content=f"sha256:{content_digest(schema, parts, disclosure).hex()}",
+    )
+    salts = format_disclosure(schema, disclosure)
+    return format_statement(statement), Envelope(statement, "", salts, b"".join(parts), trace=draft.trace)
+
+
+def seal(schema: EventSchema, value: Value, draft: Draft, signer: Signer, entropy: Entropy) -> Envelope:
+    """A signed envelope with fresh salts."""
+    data, envelope = prepare(schema, value, draft, new_disclosure(schema, entropy))
+    return replace(envelope, signature=sign(data, signer))
+
+
+def seal_batch(items: Iterable[tuple[EventSchema, Value, Draft]], signer: Signer, entropy: Entropy) -> list[Envelope]:
+    """Signed envelopes that all rest on one signature."""
+    prepared = [prepare(schema, value, draft, new_disclosure(schema, entropy)) for schema, value, draft in items]
+    lines = sign_batch([data for data, _ in prepared], signer)
+    return [replace(envelope, signature=line) for (_, envelope), line in zip(prepared, lines, strict=True)]

@@ -1,0 +1,102 @@
+"""Merkle trees of RFC 6962 section 2.1 over SHA-256: root, inclusion path, and the right edge for appending."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.kernel.errors import Corrupt
+
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Hash of a leaf: SHA-256(0x00 ‖ data)."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash of an inner node: SHA-256(0x01 ‖ left ‖ right)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """All levels of the tree from the leaf hashes up; a lone right node is carried up unhashed (RFC 6962)."""
+    levels = [list(leaves)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        above = [node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
+        if len(below) % 2:
+            above.append(below[-1])
+        levels.append(above)
+    return levels
+
+
+def path_in(levels: Sequence[Sequence[bytes]], index: int) -> tuple[bytes, ...]:
+    """Inclusion path of a leaf, from the leaf up (RFC 6962 section 2.1.1)."""
+    path = []
+    for level in levels[:-1]:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append(level[sibling])
+        index >>= 1
+    return tuple(path)
+
+
+def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """Root that a leaf and its path lead to (RFC 9162 section 2.1.3.2), or None when the path has a wrong length."""
+    if not 0 <= index < size:
+        return None
+    node, last, current = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            current = node_hash(sibling, current)
+            while not node & 1 and node:
+                node >>= 1
+                last >>= 1
+        else:
+            current = node_hash(current, sibling)
+        node >>= 1
+        last >>= 1
+    return current if last == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class RightEdge:
+    """The roots of the full subtrees of a tree, largest first: all that appending needs. O(log n) in size."""
+
+    size: int = 0
+    peaks: tuple[bytes, ...] = ()
+
+    def append(self, leaf: bytes) -> RightEdge:
+        """The edge after one more leaf hash."""
+        peaks, size = list(self.peaks), self.size
+        while size & 1:
+            leaf = node_hash(peaks.pop(), leaf)
+            size >>= 1
+        peaks.append(leaf)
+        return RightEdge(self.size + 1, tuple(peaks))
+
+    def root(self) -> bytes:
+        """The tree head over everything appended so far."""
+        if not self.peaks:
+            return EMPTY_ROOT
+        current = self.peaks[-1]
+        for peak in reversed(self.peaks[:-1]):
+            current = node_hash(peak, current)
+        return current
+
+    def to_bytes(self) -> bytes:
+        """Size (8 bytes, big-endian) and peaks; inverse of :meth:`from_bytes`."""
+        return self.size.to_bytes(8, "big") + b"".join(self.peaks)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> RightEdge:
+        """Reads what :meth:`to_bytes` wrote; ``Corrupt`` when the peaks do not fit the size."""
+        size = int.from_bytes(data[:8], "big")
+        if len(data) != 8 + 32 * size.bit_count():
+            raise Corrupt(f"a right edge of size {size} has {size.bit_count()} peaks, got {len(data) - 8} bytes")
+        return RightEdge(size, tuple(data[i : i + 32] for i in range(8, len(data), 32)))
