@@ -1,0 +1,13 @@
+"""``ipx bench``: measures, always beside a baseline of the same run, since these machines are noisy."""
+
+from __future__ import annotations
+
+import click
+
+from services.commands import bench_admission, bench_latency
+
+command = click.Group(
+    "bench",
+    help="Measure, beside the bare loop of the same run, so that the ratio can be read. 性能测量（与同次基线对比）。",
+    commands={"admission": bench_admission.command, "latency": bench_latency.command},
+)
