@@ -97,7 +97,8 @@ class Evidence:
     """One piece of evidence; its bytes stay with the organ that keeps it."""
 
     name: str
-    form: str
+    kind: str
+    original: bool | None = None
     media_type: str | None = None
     size_bytes: int | None = None
     digest: str | None = None
