@@ -1,0 +1,527 @@
+"""Every metric of every process: one closed, typed list, and the only way to change one.
+
+Names follow the Prometheus conventions: ``ipx_<process>_<what>_<unit>`` with ``_total`` for counters, base units. A
+label has a bound; past it the value is ``other``, so that nobody can fill the memory by naming things. No label and no
+value ever holds the content of an event. Nothing outside the list can be made: this is the one importer of
+``prometheus_client``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Literal
+
+import prometheus_client
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+EXPOSITION_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+OTHER = "other"
+
+Process = Literal["admission", "gateway", "node", "room", "relay", "platform"]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label and how many values of it are told apart."""
+
+    name: str
+    limit: int
+
+
+CHECK = Label("check", 32)
+CODE = Label("code", 64)
+FAMILY = Label("family", 16)
+PARTICIPANT = Label("participant", 1024)
+PARTITION = Label("partition", 128)
+PART = Label("part", 16)
+ROOM = Label("room", 16)
+ROUTE = Label("route", 64)
+STATUS = Label("status", 64)
+STEP = Label("step", 32)
+TARGET = Label("target", 256)
+
+FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+SLOW_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Only goes up; the name ends in ``_<unit>_total``."""
+
+    process: Process | None
+    name: str
+    unit: str
+    en: str
+    zh: str
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Goes up and down; the name ends in ``_<unit>``."""
+
+    process: Process | None
+    name: str
+    unit: str
+    en: str
+    zh: str
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts by size; the name ends in ``_<unit>``."""
+
+    process: Process | None
+    name: str
+    unit: str
+    en: str
+    zh: str
+    labels: tuple[Label, ...] = ()
+    buckets: tuple[float, ...] = FAST_S
+
+
+Metric = Counter | Gauge | Histogram
+
+HEALTH_PASSING = Gauge(
+    None,
+    "ipx_health_passing_checks",
+    "checks",
+    "1 while the check of /readyz passes",
+    "/readyz 的检查项通过时为 1",
+    (CHECK,),
+)
+
+ADMISSION_RECEIVED = Counter(
+    "admission",
+    "ipx_admission_received_events_total",
+    "events",
+    "proposals read from the .in topics",
+    "从 .in 主题读到的提案",
+    (FAMILY,),
+)
+ADMISSION_ADMITTED = Counter(
+    "admission",
+    "ipx_admission_admitted_events_total",
+    "events",
+    "events appended to a log",
+    "写入日志的事件",
+    (FAMILY,),
+)
+ADMISSION_REFUSED = Counter(
+    "admission",
+    "ipx_admission_refused_events_total",
+    "events",
+    "events refused, by code",
+    "被拒绝的事件（按代码）",
+    (CODE,),
+)
+ADMISSION_CONFLICT = Counter(
+    "admission",
+    "ipx_admission_conflict_events_total",
+    "events",
+    "events with a known id and another statement",
+    "标识已存在而声明不同的事件",
+)
+ADMISSION_DUPLICATE = Counter(
+    "admission",
+    "ipx_admission_duplicate_events_total",
+    "events",
+    "events that came again and were answered with the first outcome",
+    "重复提交并以首次结果答复的事件",
+)
+ADMISSION_QUARANTINED = Counter(
+    "admission",
+    "ipx_admission_quarantined_records_total",
+    "records",
+    "records that could not be decoded at all",
+    "完全无法解码的记录",
+)
+ADMISSION_FAILED_SIGNATURES = Counter(
+    "admission",
+    "ipx_admission_failed_signatures_total",
+    "signatures",
+    "wrong, expired, revoked or unknown keys and bad signatures, by the participant that was named",
+    "错误、过期、吊销或未知密钥及错误签名（按所称参与方）",
+    (PARTICIPANT,),
+)
+ADMISSION_BATCH = Histogram(
+    "admission",
+    "ipx_admission_batch_events",
+    "events",
+    "events in one transaction",
+    "一个事务中的事件数",
+    buckets=COUNTS,
+)
+ADMISSION_STEP = Histogram(
+    "admission",
+    "ipx_admission_step_seconds",
+    "seconds",
+    "time of a numbered step for a batch",
+    "一批事件某一步骤的耗时",
+    (STEP,),
+)
+ADMISSION_TRANSACTION = Histogram(
+    "admission",
+    "ipx_admission_transaction_seconds",
+    "seconds",
+    "time of a Kafka transaction, from begin to commit",
+    "Kafka 事务从开始到提交的耗时",
+)
+ADMISSION_RETRIES = Counter(
+    "admission",
+    "ipx_admission_transaction_retries_total",
+    "retries",
+    "transactions that were aborted and done again",
+    "中止后重做的事务",
+)
+ADMISSION_CAUGHT_UP = Counter(
+    "admission",
+    "ipx_admission_caught_up_entries_total",
+    "entries",
+    "log entries read to rebuild the index before accepting anything",
+    "受理之前为重建索引读取的日志条目",
+    (FAMILY,),
+)
+
+GATEWAY_REQUESTS = Counter(
+    "gateway", "ipx_gateway_requests_total", "requests", "requests answered", "已答复的请求", (ROUTE, STATUS)
+)
+GATEWAY_SECONDS = Histogram(
+    "gateway", "ipx_gateway_request_seconds", "seconds", "time to answer", "答复耗时", (ROUTE,), buckets=SLOW_S
+)
+GATEWAY_BYTES = Counter(
+    "gateway", "ipx_gateway_received_bytes_total", "bytes", "bytes of bodies received", "收到的正文字节数", (ROUTE,)
+)
+GATEWAY_RATE_LIMITED = Counter(
+    "gateway",
+    "ipx_gateway_rate_limited_requests_total",
+    "requests",
+    "requests refused because the participant asks too often",
+    "因请求过频被拒绝的请求",
+    (PARTICIPANT,),
+)
+GATEWAY_AUTH_FAILURES = Counter(
+    "gateway",
+    "ipx_gateway_failed_authentications_total",
+    "authentications",
+    "requests whose token did not prove the participant it names",
+    "令牌未能证明所称参与方的请求",
+    (PARTICIPANT,),
+)
+GATEWAY_INBOX_POLLS = Gauge(
+    "gateway",
+    "ipx_gateway_waiting_polls",
+    "polls",
+    "inbox requests that wait for an event now",
+    "正在等待事件的收件箱请求",
+)
+GATEWAY_PUBLISHED = Counter(
+    "gateway", "ipx_gateway_published_events_total", "events", "events handed to admission", "转交准入的事件", (FAMILY,)
+)
+GATEWAY_PRODUCE_FAILURES = Counter(
+    "gateway",
+    "ipx_gateway_unproduced_events_total",
+    "events",
+    "events that Kafka did not take in time; the caller was told",
+    "Kafka 未能及时接收、已告知调用方的事件",
+)
+
+NODE_PULLED = Counter(
+    "node",
+    "ipx_node_pulled_records_total",
+    "records",
+    "records read from the city's system",
+    "从本地业务系统读取的记录",
+    (TARGET,),
+)
+NODE_PUBLISHED = Counter(
+    "node",
+    "ipx_node_published_events_total",
+    "events",
+    "events signed and published",
+    "已签名并发布的事件",
+    (PARTICIPANT,),
+)
+NODE_VERIFIED = Counter(
+    "node", "ipx_node_verified_events_total", "events", "inbox copies verified", "已验证的收件箱副本", (PARTICIPANT,)
+)
+NODE_UNVERIFIED = Counter(
+    "node",
+    "ipx_node_unverified_events_total",
+    "events",
+    "inbox copies that did not verify and were not handed on",
+    "未通过验证、未转交的收件箱副本",
+    (CODE,),
+)
+NODE_DELIVERED = Counter(
+    "node",
+    "ipx_node_delivered_events_total",
+    "events",
+    "receipts `delivered` signed",
+    "已签发的送达回执",
+    (PARTICIPANT,),
+)
+NODE_COMMITTED = Counter(
+    "node",
+    "ipx_node_committed_events_total",
+    "events",
+    "receipts `committed` signed",
+    "已签发的接收回执",
+    (PARTICIPANT,),
+)
+NODE_REJECTED = Counter(
+    "node",
+    "ipx_node_rejected_events_total",
+    "events",
+    "receipts `rejected` signed",
+    "已签发的拒收回执",
+    (PARTICIPANT, CODE),
+)
+NODE_NOT_COMMITTED = Counter(
+    "node",
+    "ipx_node_not_committed_events_total",
+    "events",
+    "negative receipts signed at the time limit",
+    "到期签发的否定回执",
+    (PARTICIPANT,),
+)
+NODE_RETRIES = Counter(
+    "node",
+    "ipx_node_retries_total",
+    "retries",
+    "calls to a target that were tried again",
+    "对目标系统的重试",
+    (TARGET,),
+)
+NODE_BREAKER = Gauge(
+    "node",
+    "ipx_node_open_breakers",
+    "breakers",
+    "1 while the circuit breaker of the target is open",
+    "目标系统熔断时为 1",
+    (TARGET,),
+)
+NODE_DEAD_LETTERS = Counter(
+    "node", "ipx_node_dead_letters_total", "letters", "events set aside with a reason", "附原因搁置的事件", (TARGET,)
+)
+NODE_PUSH = Histogram(
+    "node",
+    "ipx_node_push_seconds",
+    "seconds",
+    "time of one call to the city's system",
+    "一次调用本地业务系统的耗时",
+    (TARGET,),
+    buckets=SLOW_S,
+)
+
+ROOM_FOLDED = Counter(
+    "room", "ipx_room_folded_entries_total", "entries", "log entries folded", "已折叠的日志条目", (ROOM, FAMILY)
+)
+ROOM_SKIPPED = Counter(
+    "room",
+    "ipx_room_skipped_entries_total",
+    "entries",
+    "entries that came again and had no effect",
+    "重复到达、未产生作用的条目",
+    (ROOM,),
+)
+ROOM_GAPS = Counter(
+    "room",
+    "ipx_room_seq_gaps_total",
+    "gaps",
+    "places where the next entry was not the one expected",
+    "序号不连续之处",
+    (ROOM,),
+)
+ROOM_EMITTED = Counter(
+    "room",
+    "ipx_room_emitted_events_total",
+    "events",
+    "derived events stored to be proposed",
+    "待提案的派生事件",
+    (ROOM,),
+)
+ROOM_TICKS = Counter(
+    "room", "ipx_room_ticked_states_total", "states", "states whose due time came", "到期的状态", (ROOM,)
+)
+ROOM_BATCH = Histogram(
+    "room",
+    "ipx_room_batch_entries",
+    "entries",
+    "entries in one transaction",
+    "一个事务中的条目数",
+    (ROOM,),
+    buckets=COUNTS,
+)
+ROOM_SECONDS = Histogram(
+    "room", "ipx_room_batch_seconds", "seconds", "time of a batch, decode to commit", "一批从解码到提交的耗时", (ROOM,)
+)
+ROOM_POSITION = Gauge(
+    "room",
+    "ipx_room_position_entries",
+    "entries",
+    "entries of the log partition folded so far",
+    "该日志分区已折叠的条目数",
+    (ROOM, FAMILY, PARTITION),
+)
+ROOM_BEHIND = Gauge(
+    "room",
+    "ipx_room_behind_seconds",
+    "seconds",
+    "age of the last entry folded when it was folded",
+    "最近折叠的条目在折叠时的时延",
+    (ROOM,),
+)
+ROOM_RETRIES = Counter(
+    "room",
+    "ipx_room_batch_retries_total",
+    "retries",
+    "batches tried again because a part was away",
+    "因依赖中断而重试的批次",
+    (ROOM,),
+)
+ROOM_RESTARTS = Counter(
+    "room",
+    "ipx_room_consumer_restarts_total",
+    "restarts",
+    "times the consumer was started again",
+    "消费者重新启动的次数",
+    (ROOM,),
+)
+
+RELAY_PUBLISHED = Counter(
+    "relay",
+    "ipx_relay_published_events_total",
+    "events",
+    "derived events proposed to admission",
+    "已提案的派生事件",
+    (ROOM,),
+)
+RELAY_PENDING = Gauge(
+    "relay",
+    "ipx_relay_pending_events",
+    "events",
+    "derived events that wait in the outbox",
+    "发件箱中等待的派生事件",
+    (ROOM,),
+)
+RELAY_SECONDS = Histogram(
+    "relay", "ipx_relay_publish_seconds", "seconds", "time to publish and mark a batch", "一批发布并标记的耗时", (ROOM,)
+)
+RELAY_AGE = Gauge(
+    "relay",
+    "ipx_relay_oldest_pending_seconds",
+    "seconds",
+    "age of the oldest event in the outbox",
+    "发件箱中最早事件的时长",
+    (ROOM,),
+)
+RELAY_FAILURES = Counter(
+    "relay",
+    "ipx_relay_failures_total",
+    "failures",
+    "batches that were not published and are tried again",
+    "未能发布、将重试的批次",
+    (ROOM,),
+)
+
+PLATFORM_RESTARTS = Counter(
+    "platform",
+    "ipx_platform_restarts_total",
+    "restarts",
+    "times a part was started again",
+    "部件重新启动的次数",
+    (PART,),
+)
+PLATFORM_RUNNING = Gauge(
+    "platform", "ipx_platform_running_parts", "parts", "1 while the part runs", "部件运行时为 1", (PART,)
+)
+
+METRICS: tuple[Metric, ...] = tuple(
+    metric for metric in tuple(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
+)
+
+
+class Metrics:
+    """The live metrics of one process. Safe between threads; a change costs a microsecond or two.
+
+    Asking for a metric that is not in the list, or is another process's, or with other labels than the list says, is a
+    bug and raises.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._registry = CollectorRegistry()
+        self._lock = Lock()
+        self._seen: dict[Label, set[str]] = {}
+        self._made: dict[str, Any] = {m.name: self._make(m) for m in METRICS if m.process in (None, process)}
+        self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
+        prometheus_client.ProcessCollector(registry=self._registry)
+
+    def add(self, metric: Counter, amount: float = 1, **labels: str) -> None:
+        """Adds to a counter."""
+        self._child(metric, labels).inc(amount)
+
+    def set(self, metric: Gauge, value: float, **labels: str) -> None:
+        """Sets a gauge."""
+        self._child(metric, labels).set(value)
+
+    def shift(self, metric: Gauge, by: float, **labels: str) -> None:
+        """Moves a gauge up or down."""
+        self._child(metric, labels).inc(by)
+
+    def observe(self, metric: Histogram, value: float, **labels: str) -> None:
+        """Counts one observation in a histogram."""
+        self._child(metric, labels).observe(value)
+
+    def value(self, metric: Metric, **labels: str) -> float:
+        """What is told of the metric now (of a histogram, its count); 0 where nothing was said."""
+        suffix = "_count" if isinstance(metric, Histogram) else ""
+        return self._registry.get_sample_value(metric.name + suffix, labels) or 0.0
+
+    def exposition(self) -> bytes:
+        """The Prometheus text form of all of them."""
+        return prometheus_client.generate_latest(self._registry)
+
+    def _make(self, metric: Metric) -> Any:
+        names = [label.name for label in metric.labels]
+        text = f"{metric.en} · {metric.zh}"
+        match metric:
+            case Counter():
+                return prometheus_client.Counter(metric.name, text, names, registry=self._registry)
+            case Gauge():
+                return prometheus_client.Gauge(metric.name, text, names, registry=self._registry)
+            case Histogram():
+                return prometheus_client.Histogram(
+                    metric.name, text, names, registry=self._registry, buckets=metric.buckets
+                )
+
+    def _child(self, metric: Metric, labels: dict[str, str]) -> Any:
+        if not metric.labels and not labels:
+            return self._made[metric.name]
+        values = tuple(labels[label.name] for label in metric.labels)
+        child = self._children.get((metric.name, values))
+        if child is None:
+            if len(labels) != len(values):
+                raise KeyError(f"{metric.name} has the labels {[label.name for label in metric.labels]}, got {labels}")
+            told = [self._bounded(label, value) for label, value in zip(metric.labels, values, strict=True)]
+            child = self._made[metric.name].labels(*told)
+            if told == list(values):  # only what is bounded is remembered
+                self._children[metric.name, values] = child
+        return child
+
+    def _bounded(self, label: Label, value: str) -> str:
+        with self._lock:
+            seen = self._seen.setdefault(label, set())
+            if value in seen:
+                return value
+            if len(seen) >= label.limit:
+                return OTHER
+            seen.add(value)
+            return value
+
+
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
