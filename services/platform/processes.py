@@ -1,0 +1,63 @@
+"""Processes by id and start time together, since the operating system gives an id out again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+
+import psutil  # type: ignore[import-untyped, unused-ignore]
+
+from services.platform.state import PlatformState
+
+_CLOSE_S = 0.05
+"""Start times are told in hundredths of a second."""
+
+
+def created_at(pid: int) -> float | None:
+    """When the process began (seconds since 1970), or None when there is none with this id."""
+    try:
+        return float(psutil.Process(pid).create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def is_alive(pid: int | None, created: float | None) -> bool:
+    """Whether the very process that was recorded still runs; a zombie does not."""
+    if pid is None or created is None:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return bool(abs(process.create_time() - created) < _CLOSE_S and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_gone(pid: int, timeout_s: float) -> bool:
+    """Waits for a process to end; False when it still runs after the timeout."""
+    try:
+        psutil.Process(pid).wait(timeout_s)
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.TimeoutExpired:
+        return False
+    return True
+
+
+def end_leftovers(state: PlatformState, within_s: float = 15.0) -> tuple[str, ...]:
+    """Ends the recorded parts that still run although their supervisor does not; says which. Blocks."""
+    ended = [name for name, part in state.parts.items() if is_alive(part.pid, part.created)]
+    for name in reversed(ended):
+        pid = state.parts[name].pid
+        assert pid is not None
+        # PostgreSQL takes SIGTERM as "when all clients have gone"; SIGINT is its fast and clean stop
+        _signal(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        if not wait_gone(pid, within_s):
+            _signal(pid, signal.SIGKILL)
+            wait_gone(pid, within_s)
+    return tuple(ended)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
