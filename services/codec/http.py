@@ -1,11 +1,12 @@
 """The one importer of httpx: every outgoing HTTP call is made by a client from here.
 
-No client follows redirects, trusts environment proxies for loopback, or waits without a limit. A connection that cannot
-be made or is cut is ``Transient``; a reply is the caller's to judge.
+No client follows redirects, trusts environment proxies for loopback, waits without a limit or reads a reply without one.
+A connection that cannot be made or is cut is ``Transient``; a reply is the caller's to judge.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import ssl
 from collections.abc import Mapping
@@ -21,6 +22,14 @@ from services.kernel.errors import Transient
 MAX_REPLY_BYTES = 64 << 20
 
 
+class TimedOut(Transient):
+    """The other side did not answer within the limit; whether it did what was asked is not known."""
+
+
+class ReplyTooLarge(Transient):
+    """The reply is longer than the caller takes; reading stopped there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came back: status, lower-case headers, body."""
@@ -32,14 +41,6 @@ class Reply:
     def json(self) -> Any:
         """The body as JSON; ``ValueError`` when it is not."""
         return json.loads(self.body)
-
-
-def _limits(connections: int) -> httpx.Limits:
-    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
-
-
-def _reply(response: httpx.Response) -> Reply:
-    return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, response.content)
 
 
 class HttpClient(AbstractContextManager["HttpClient"]):
@@ -67,21 +68,25 @@ class HttpClient(AbstractContextManager["HttpClient"]):
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        most_bytes: int = MAX_REPLY_BYTES,
     ) -> Reply:
-        """Sends one request and reads the whole reply; ``Transient`` when there is none. Blocks up to the timeout."""
+        """Sends one request and reads the whole reply; ``Transient`` when there is none.
+
+        Blocks up to the timeout for each of connecting, sending and every read.
+        """
         try:
-            return _reply(
-                self._client.request(
-                    method,
-                    url,
-                    content=body,
-                    headers=dict(headers or {}),
-                    params=dict(query) if query else None,
-                    timeout=httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s,
-                )
-            )
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise Transient(f"{method} {url}: {type(error).__name__} {error}") from error
+            request = _request(self._client, method, url, body, headers, query, timeout_s)
+            response = self._client.send(request, stream=True)
+            try:
+                chunks, size = [], _announced(response, most_bytes)
+                for chunk in response.iter_bytes():
+                    size = _counted(size, chunk, most_bytes)
+                    chunks.append(chunk)
+            finally:
+                response.close()
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+            raise _transient(method, url, error) from error
+        return _reply(response, chunks)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -105,6 +110,7 @@ class AsyncHttpClient:
         certificate: str | tuple[str, str] | None = None,
         authorities: str | None = None,
     ) -> None:
+        self._timeout_s = timeout_s
         self._client = httpx.AsyncClient(
             base_url=base_url, timeout=timeout_s, limits=_limits(connections), **_tls(certificate, authorities)
         )
@@ -118,25 +124,78 @@ class AsyncHttpClient:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        most_bytes: int = MAX_REPLY_BYTES,
     ) -> Reply:
-        """Sends one request and reads the whole reply; ``Transient`` when there is none."""
+        """Sends one request and reads the whole reply; ``Transient`` when there is none.
+
+        The timeout holds for the whole exchange, so that a reply that drips one byte a second ends too.
+        """
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            return _reply(
-                await self._client.request(
-                    method,
-                    url,
-                    content=body,
-                    headers=dict(headers or {}),
-                    params=dict(query) if query else None,
-                    timeout=httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s,
-                )
-            )
-        except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise Transient(f"{method} {url}: {type(error).__name__} {error}") from error
+            async with asyncio.timeout(limit_s):
+                request = _request(self._client, method, url, body, headers, query, timeout_s)
+                response = await self._client.send(request, stream=True)
+                try:
+                    chunks, size = [], _announced(response, most_bytes)
+                    async for chunk in response.aiter_bytes():
+                        size = _counted(size, chunk, most_bytes)
+                        chunks.append(chunk)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise TimedOut(f"{method} {url}: no whole answer within {limit_s} s") from error
+        except (httpx.TransportError, httpx.DecodingError, httpx.InvalidURL) as error:
+            raise _transient(method, url, error) from error
+        return _reply(response, chunks)
 
     async def close(self) -> None:
         """Closes every connection."""
         await self._client.aclose()
+
+
+def _request(
+    client: httpx.Client | httpx.AsyncClient,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str] | None,
+    query: Mapping[str, str] | None,
+    timeout_s: float | None,
+) -> httpx.Request:
+    return client.build_request(
+        method,
+        url,
+        content=body,
+        headers=headers,
+        params=dict(query) if query else None,
+        timeout=httpx.USE_CLIENT_DEFAULT if timeout_s is None else timeout_s,
+    )
+
+
+def _announced(response: httpx.Response, most_bytes: int) -> int:
+    announced = response.headers.get("content-length", "")
+    if announced.isascii() and announced.isdigit() and int(announced) > most_bytes:
+        raise ReplyTooLarge(f"the reply announces {announced} bytes, {most_bytes} are taken")
+    return 0
+
+
+def _counted(size: int, chunk: bytes, most_bytes: int) -> int:
+    if size + len(chunk) > most_bytes:
+        raise ReplyTooLarge(f"the reply has more than the {most_bytes} bytes that are taken")
+    return size + len(chunk)
+
+
+def _reply(response: httpx.Response, chunks: list[bytes]) -> Reply:
+    return Reply(response.status_code, {k.lower(): v for k, v in response.headers.items()}, b"".join(chunks))
+
+
+def _transient(method: str, url: str, error: Exception) -> Transient:
+    kind = TimedOut if isinstance(error, httpx.TimeoutException) else Transient
+    return kind(f"{method} {url}: {type(error).__name__} {error}")
+
+
+def _limits(connections: int) -> httpx.Limits:
+    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
 
 
 def _tls(certificate: str | tuple[str, str] | None, authorities: str | None) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What every connector shares: the port to a city's system and its fake, mapping by data, retry, breaker, dead letters."""
