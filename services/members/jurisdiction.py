@@ -7,22 +7,15 @@ table once. A public report never goes to another organ (domain B5): ``authorise
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 
-from services.kernel.data import SCHEMAS_DIR
+from services.kernel.codes import CodeRow, CodeTables, day_of
 from services.kernel.errors import BadSettings, Refused
-from services.kernel.instants import format_day
 from services.members.registry import Agreement, Participant, Registry, divisions_above
 
-ROUTING_TABLE = SCHEMAS_DIR / "codes" / "routing.csv"
 ANY = "*"
-_NATION = "100000"
-_DAY_MS = 86_400_000
-_CHINA_MS = 8 * 3_600_000  # dates of legal texts are days of China Standard Time (UTC+8)
 LEVELS = ("county", "prefecture", "province", "national")
+_NATION = "100000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +27,31 @@ class Route:
     right_type: str
     organ_type: str
     level: str
-    valid_from: str = ""
-    valid_until: str = ""
+    row: CodeRow
 
-    def covers(self, subtype: str, right_type: str, day: str) -> bool:
-        """Whether the row speaks of such a clue on that day (``valid_until`` is the last day)."""
-        if self.subtype not in (ANY, subtype) or self.right_type not in (ANY, right_type):
-            return False
-        return (not self.valid_from or self.valid_from <= day) and (not self.valid_until or day <= self.valid_until)
+    def covers(self, subtype: str, right_type: str, day: int) -> bool:
+        """Whether the row speaks of such a clue on that day."""
+        return self.subtype in (ANY, subtype) and self.right_type in (ANY, right_type) and self.row.covers(day)
 
 
 Routes = tuple[Route, ...]
 
 
-def read_routes(rows: Iterable[Mapping[str, str]]) -> Routes:
-    """The rows in the order of the table, which is their rank; ``BadSettings`` for a level that is not one."""
-    names = ("code", "subtype", "right_type", "organ_type", "level", "valid_from", "valid_until")
-    routes = tuple(Route(*(row[name] for name in names)) for row in rows)
+def routes_of(tables: CodeTables) -> Routes:
+    """The routing table, its order being its rank; ``BadSettings`` for a level that is not one."""
+    routes = tuple(
+        Route(row.code, row.more["subtype"], row.more["right_type"], row.more["organ_type"], row.more["level"], row)
+        for row in tables["routing"].rows
+    )
     wrong = [route.code for route in routes if route.level not in LEVELS]
     if wrong:
         raise BadSettings(f"routing.csv: rows {', '.join(wrong)}: the level is one of {', '.join(LEVELS)}")
     return routes
 
 
-@cache
-def shipped_routes() -> Routes:
-    """The table that ships with the exchange. Reads one small file, once."""
-    with ROUTING_TABLE.open(encoding="utf-8", newline="") as file:
-        return read_routes(csv.DictReader(file))
-
-
 def route_of(routes: Routes, subtype: str, right_type: str, at_ms: int) -> Route | None:
-    """The first row that covers such a clue at that instant, or None."""
-    day = format_day((at_ms + _CHINA_MS) // _DAY_MS)
+    """The first row that covers such a clue on the day of that instant, or None."""
+    day = day_of(at_ms)
     return next((route for route in routes if route.covers(subtype, right_type, day)), None)
 
 
@@ -83,7 +68,11 @@ def competent_organ(registry: Registry, agreement: Agreement, route: Route, plac
         ]
         if len(members) > 1:
             names = ", ".join(organ.id for organ in members)
-            raise Refused("no-competent-organ", f"several organs of {division} may be competent: {names}; name one")
+            raise Refused(
+                "no-competent-organ",
+                f"several organs of {division} may be competent: {names}; name one",
+                field="addressee",
+            )
         if members:
             return members[0]
     raise Refused(
