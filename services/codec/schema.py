@@ -1,9 +1,7 @@
-"""One released Avro record schema, compiled once: guarded decoding, canonical encoding, the segments a commitment needs.
+"""One released Avro record schema, compiled once: guarded decoding, canonical encoding, the parts a commitment needs.
 
-Source: Apache Avro 1.12 binary encoding; RFC 8785 for the schema digest; design section 6 (guarded decoding): fastavro
-dies on deeply recursive values, eats memory on arrays of empty items and takes over-long varints, so a schema may have
-neither (``services/codec/lint.py``), sizes are capped before decoding, and bytes that are not what re-encoding gives are
-refused. Nothing else in the project decodes Avro.
+Source: Apache Avro 1.12 binary encoding; RFC 8785 for the schema digest; ``services/ledger/FORMAT.md`` section 2.1. The guard
+(``guard.py``) lets only canonical bytes reach fastavro. Nothing else in the project decodes Avro.
 """
 
 from __future__ import annotations
@@ -11,27 +9,35 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import fastavro
 import rfc8785
 
+from services.codec.guard import MAX_ITEMS, Fields, compile_fields, walk
 from services.kernel.errors import Refused
 
 MAX_BODY_BYTES = 262_144
-MAX_ITEMS = 10_000
 
 Value = dict[str, Any]
-_FOREIGN = (EOFError, ValueError, IndexError, TypeError, KeyError, OverflowError, AttributeError, StopIteration)
+_FOREIGN = (EOFError, ValueError, IndexError, TypeError, KeyError, OverflowError, AttributeError, RecursionError)
+_FIELD_OF_ERROR = re.compile(r"on field (\w{1,100})$|^Field (\w{1,100}) is specified", re.ASCII)
+_BAD_SCHEMA = (
+    *_FOREIGN,
+    fastavro.schema.SchemaParseException,
+    fastavro.schema.UnknownType,
+    rfc8785.CanonicalizationError,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of neighbouring open fields, or one restricted field; ``parsed`` is a record of just those fields."""
+    """A run of neighbouring open fields, or one restricted field, which is named."""
 
     restricted: str | None
-    parsed: Any
+    fields: Fields
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,67 +50,78 @@ class EventSchema:
     digest_text: str
     fields: tuple[str, ...]
     restricted: tuple[str, ...]
-    has_arrays: bool
     parsed: Any
     segments: tuple[Segment, ...]
 
     def decode(self, body: bytes) -> Value:
         """The value of a canonical body. Refuses ``too-large``, ``undecodable``, ``not-canonical``, ``too-many-items``.
 
-        Promises that memory stays within a small multiple of the body, whatever the bytes are.
+        Promises that memory stays within a small multiple of the body, whatever the bytes are. Logical types stay numbers.
         """
         return self.decode_parts(body)[0]
 
     def decode_parts(self, body: bytes) -> tuple[Value, list[bytes]]:
-        """Like :meth:`decode`, and the canonical bytes of each segment in order: what a commitment hashes."""
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused("too-large", f"the body has {len(body)} bytes, {MAX_BODY_BYTES} are allowed")
+        """Like :meth:`decode`, and the bytes of each segment in order: what a commitment hashes."""
+        parts = self.split(body)
         try:
             value: Value = fastavro.schemaless_reader(io.BytesIO(body), self.parsed, None)
         except _FOREIGN as error:
             raise Refused("undecodable", f"the body is not an Avro {self.name}: {type(error).__name__}") from error
-        if self.has_arrays:
-            _count_items(value)
-        parts = self.encode_parts(value)
-        if b"".join(parts) != body:
-            raise Refused("not-canonical", f"the body decodes as {self.name} but is not its one canonical encoding")
         return value, parts
 
-    def encode(self, value: Value) -> bytes:
-        """The canonical body. Refuses ``bad-field`` when the value is not of this schema, ``too-large`` past the cap."""
-        body = b"".join(self.encode_parts(value))
-        if len(body) > MAX_BODY_BYTES:
-            raise Refused("too-large", f"the body would have {len(body)} bytes, {MAX_BODY_BYTES} are allowed")
-        return body
+    def split(self, body: bytes) -> list[bytes]:
+        """The bytes of each segment of a canonical body, joined they are the body; refuses as :meth:`decode` does.
 
-    def encode_parts(self, value: Value) -> list[bytes]:
-        """Canonical bytes of each segment in order; joined they are the body."""
+        Not promised: that strings are UTF-8, which decoding finds out.
+        """
+        size = len(body)
+        if size > MAX_BODY_BYTES:
+            raise Refused("too-large", f"the body has {size} bytes, {MAX_BODY_BYTES} are allowed")
         parts = []
+        end = 0
+        room = [MAX_ITEMS]
         try:
             for segment in self.segments:
-                out = io.BytesIO()
-                fastavro.schemaless_writer(out, segment.parsed, value)
-                parts.append(out.getvalue())
-        except _FOREIGN as error:
-            raise Refused("bad-field", f"the value is not a {self.name}: {error}"[:300]) from error
+                start, end = end, walk(segment.fields, body, end, room)
+                parts.append(body[start:end])
+        except IndexError as error:
+            raise Refused("undecodable", f"the body ends within the {self.name}") from error
+        if end > size:
+            raise Refused("undecodable", f"the body ends within the {self.name}")
+        if end < size:
+            raise Refused("not-canonical", f"{size - end} bytes follow the {self.name}")
         return parts
 
+    def encode(self, value: Value) -> bytes:
+        """The canonical body. Refuses ``bad-field`` what is not a value of this schema, ``too-large``, ``too-many-items``.
 
-def _count_items(value: Any) -> int:
-    total = 0
-    if isinstance(value, dict):
-        for item in value.values():
-            if isinstance(item, dict | list):
-                total += _count_items(item)
-    elif isinstance(value, list):
-        total = len(value)
-        if total <= MAX_ITEMS:
-            for item in value:
-                if isinstance(item, dict | list):
-                    total += _count_items(item)
-    if total > MAX_ITEMS:
-        raise Refused("too-many-items", f"the body has {total} array items or more, {MAX_ITEMS} are allowed")
-    return total
+        Every field must be there, also one with a default, and no other.
+        """
+        return b"".join(self.encode_parts(value))
+
+    def encode_parts(self, value: Value) -> list[bytes]:
+        """Canonical bytes of each segment in order; joined they are the body. Refuses as :meth:`encode` does."""
+        out = io.BytesIO()
+        try:
+            fastavro.schemaless_writer(out, self.parsed, value, strict=True, disable_tuple_notation=True)
+            body = out.getvalue()
+            if fastavro.schemaless_reader(io.BytesIO(body), self.parsed, None) != value:
+                # the writer takes 1.5 for an int and "no" for true: what it made of the value must be the value
+                raise Refused(
+                    "bad-field", f"the value is not a {self.name}: a number, boolean or array is of another type"
+                )
+            return self.split(body)
+        except _FOREIGN as error:
+            # the text of a foreign error holds the value, which may be personal: neither repeated nor chained
+            found = _FIELD_OF_ERROR.search(str(error))
+            name = found and (found[1] or found[2])
+            where = f" in field {name}" if name else ""
+            message = f"the value is not a {self.name}: {type(error).__name__}{where}"
+            raise Refused("bad-field", message, field=name) from None
+        except Refused as refused:
+            if refused.code in ("undecodable", "not-canonical"):
+                raise Refused("bad-field", f"the value is not a {self.name}: {refused.message}") from refused
+            raise
 
 
 def schema_digest(document: dict[str, Any]) -> bytes:
@@ -113,83 +130,68 @@ def schema_digest(document: dict[str, Any]) -> bytes:
 
 
 def compile_schema(text: str | bytes) -> EventSchema:
-    """Compiles a record schema; refuses ``bad-schema`` what is not one. Linting is the caller's (``lint.py``)."""
+    """Compiles a record schema; refuses ``bad-schema`` what is not one, or cannot be guarded (``guard.compile_fields``).
+
+    Not promised: that it is good to release, which is the lint's to say (``lint.py``).
+    """
     try:
         document = json.loads(text)
-        parsed = fastavro.parse_schema(document)
-        name = f"{document['namespace']}.{document['name']}"
-        fields = document["fields"]
-    except (*_FOREIGN, fastavro.schema.SchemaParseException, fastavro.schema.UnknownType) as error:
+        fastavro.parse_schema(document)
+        if document["type"] != "record":
+            raise Refused("bad-schema", "an event is an Avro record")
+        fields = compile_fields(document)
+        digest = schema_digest(document)
+        names = tuple(field["name"] for field in document["fields"])
+        restricted = tuple(field["name"] for field in document["fields"] if _is_restricted(field))
+        if json.dumps(document).count('"ipx.disclosure": "restricted"') != len(restricted):
+            raise Refused(
+                "bad-schema", "only a field of the event itself can be restricted, not one of a nested record"
+            )
+        return EventSchema(
+            name=f"{document['namespace']}.{document['name']}",
+            json=document,
+            digest=digest,
+            digest_text=f"sha256:{digest.hex()}",
+            fields=names,
+            restricted=restricted,
+            parsed=fastavro.parse_schema(_bare(document)),
+            segments=_segments(names, fields, frozenset(restricted)),
+        )
+    except _BAD_SCHEMA as error:
         raise Refused("bad-schema", f"not an Avro record schema: {error}"[:300]) from error
-    digest = schema_digest(document)
-    restricted = tuple(f["name"] for f in fields if f.get("ipx.disclosure") == "restricted")
-    return EventSchema(
-        name=name,
-        json=document,
-        digest=digest,
-        digest_text=f"sha256:{digest.hex()}",
-        fields=tuple(f["name"] for f in fields),
-        restricted=restricted,
-        has_arrays='"array"' in json.dumps(document) or '"map"' in json.dumps(document),
-        parsed=parsed,
-        segments=_segments(document, frozenset(restricted)),
-    )
 
 
-def _segments(document: dict[str, Any], restricted: frozenset[str]) -> tuple[Segment, ...]:
+def _is_restricted(field: dict[str, Any]) -> bool:
+    disclosure = field.get("ipx.disclosure", "open")
+    if disclosure not in ("open", "restricted"):
+        raise Refused("bad-schema", f"field {field['name']}: ipx.disclosure is open or restricted, got {disclosure!r}")
+    if disclosure == "open":
+        return False
+    if not isinstance(field["type"], list) or field.get("default", "none") is not None:
+        raise Refused("bad-schema", f'field {field["name"]} is restricted: its type is ["null", T], its default null')
+    return True
+
+
+def _segments(names: tuple[str, ...], fields: Fields, restricted: frozenset[str]) -> tuple[Segment, ...]:
     runs: list[tuple[str | None, list[Any]]] = []
-    for field in document["fields"]:
-        name = field["name"] if field["name"] in restricted else None
-        if name is None and runs and runs[-1][0] is None:
+    for name, field in zip(names, fields, strict=True):
+        own = name if name in restricted else None
+        if own is None and runs and runs[-1][0] is None:
             runs[-1][1].append(field)
         else:
-            runs.append((name, [field]))
-    named = _named_types(document)
-    segments = []
-    for name, fields in runs:
-        part = {**document, "fields": fields}
-        segments.append(
-            Segment(name, fastavro.parse_schema(_self_contained(part, named, set(), document["namespace"])))
-        )
-    return tuple(segments)
+            runs.append((own, [field]))
+    return tuple(Segment(own, tuple(run)) for own, run in runs)
 
 
-def _full_name(name: str, namespace: str) -> str:
-    return name if "." in name else f"{namespace}.{name}"
-
-
-def _named_types(node: Any, namespace: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    if isinstance(node, dict):
-        namespace = node.get("namespace", namespace)
-        if node.get("type") in ("record", "enum", "fixed"):
-            found[_full_name(node["name"], namespace)] = node
-        for child in node.values():
-            found |= _named_types(child, namespace)
-    elif isinstance(node, list):
-        for child in node:
-            found |= _named_types(child, namespace)
-    return found
-
-
-def _self_contained(node: Any, named: dict[str, Any], seen: set[str], namespace: str) -> Any:
-    """The same schema in which the first mention of each named type is its definition, so that it stands alone."""
-    if isinstance(node, str):
-        full = _full_name(node, namespace)
-        return _self_contained(named[full], named, seen, namespace) if full in named and full not in seen else node
+def _bare(node: Any) -> Any:
+    """The schema as fastavro gets it: without logical types, which it would turn into datetimes, and without our attributes."""
     if isinstance(node, list):
-        return [_self_contained(child, named, seen, namespace) for child in node]
-    kind = node.get("type")
-    if kind in ("record", "enum", "fixed"):
-        namespace = node.get("namespace", namespace)
-        seen.add(_full_name(node["name"], namespace))
-    result = dict(node)
-    if kind == "record":
-        result["fields"] = [{**f, "type": _self_contained(f["type"], named, seen, namespace)} for f in node["fields"]]
-    elif kind == "array":
-        result["items"] = _self_contained(node["items"], named, seen, namespace)
-    elif kind == "map":
-        result["values"] = _self_contained(node["values"], named, seen, namespace)
-    elif isinstance(kind, dict | list):
-        result["type"] = _self_contained(kind, named, seen, namespace)
-    return result
+        return [_bare(child) for child in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {
+        key: child for key, child in node.items() if key not in ("doc", "logicalType") and not key.startswith("ipx.")
+    }
+    if kept.keys() == {"type"}:
+        return _bare(kept["type"])
+    return {key: child if key in ("default", "symbols") else _bare(child) for key, child in kept.items()}
