@@ -54,10 +54,10 @@ class HttpClient(AbstractContextManager["HttpClient"]):
         connections: int = 16,
         certificate: str | tuple[str, str] | None = None,
         authorities: str | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._client = httpx.Client(
-            base_url=base_url, timeout=timeout_s, limits=_limits(connections), **_tls(certificate, authorities)
-        )
+        settings = _settings(timeout_s, connections, certificate, authorities)
+        self._client = httpx.Client(base_url=base_url, transport=transport, **settings)
 
     def send(
         self,
@@ -109,11 +109,11 @@ class AsyncHttpClient:
         connections: int = 64,
         certificate: str | tuple[str, str] | None = None,
         authorities: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._timeout_s = timeout_s
-        self._client = httpx.AsyncClient(
-            base_url=base_url, timeout=timeout_s, limits=_limits(connections), **_tls(certificate, authorities)
-        )
+        settings = _settings(timeout_s, connections, certificate, authorities)
+        self._client = httpx.AsyncClient(base_url=base_url, transport=transport, **settings)
 
     async def send(
         self,
@@ -173,6 +173,10 @@ def _request(
 
 
 def _announced(response: httpx.Response, most_bytes: int) -> int:
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip", "deflate"):
+        # one chunk of zstd, or of gzip within gzip, can unfold to gigabytes before it is counted
+        raise ReplyTooLarge(f"the reply is encoded as {encoding[:40]!r}, which was not asked for")
     announced = response.headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and int(announced) > most_bytes:
         raise ReplyTooLarge(f"the reply announces {announced} bytes, {most_bytes} are taken")
@@ -194,12 +198,16 @@ def _transient(method: str, url: str, error: Exception) -> Transient:
     return kind(f"{method} {url}: {type(error).__name__} {error}")
 
 
-def _limits(connections: int) -> httpx.Limits:
-    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
-
-
-def _tls(certificate: str | tuple[str, str] | None, authorities: str | None) -> dict[str, Any]:
-    settings: dict[str, Any] = {"follow_redirects": False, "trust_env": False}
+def _settings(
+    timeout_s: float, connections: int, certificate: str | tuple[str, str] | None, authorities: str | None
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        "timeout": timeout_s,
+        "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60),
+        "follow_redirects": False,
+        "trust_env": False,
+        "headers": {"accept-encoding": "identity"},
+    }
     if certificate is not None or authorities is not None:
         context = ssl.create_default_context(cafile=authorities)
         if certificate is not None:
