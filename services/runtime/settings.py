@@ -28,6 +28,7 @@ ROOMS = (
     "clues",
     "console",
     "demo",
+    "fault",
     "gateway",
     "ledger",
     "members",
