@@ -125,11 +125,11 @@ class ClientCredentials:
             most_bytes=_TOKEN_BYTES,
         )
         try:
-            document = json.loads(reply.body) if reply.status == 200 else None
+            document = json.loads(reply.body)
             token, life_s = document["access_token"], int(document.get("expires_in", 300))
         except (ValueError, TypeError, KeyError, RecursionError, AttributeError) as error:
             raise Transient(f"the token service answered {reply.status} without a token") from error
-        if not isinstance(token, str) or not token.isascii() or not token or "\n" in token:
+        if reply.status != 200 or not isinstance(token, str) or not token.isascii() or not token.isprintable():
             raise Transient("the token service gave a token that no header can carry")
         self._token = token
         self._good_until_ms = self.clock.now_ms() + max(life_s - _SPARE_S, 1) * 1000
