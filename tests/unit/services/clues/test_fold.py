@@ -149,6 +149,15 @@ def test_the_same_organ_may_get_it_again_when_what_was_missing_is_supplied() -> 
     assert stage.state.stage_of(NINGBO) is At.REPORTED
 
 
+def test_addressing_it_anew_does_not_wake_an_organ_that_has_decided() -> None:
+    stage = Stage()
+    first = stage.opened(to=(HANGZHOU, NINGBO))
+    stage.moves(HANGZHOU, returned())
+    stage.moves(NINGBO, accepted(), verified(), not_filed())
+    stage.say(report(), NANJING, to=(HANGZHOU, NINGBO), cause=first.id)
+    assert (stage.state.stage_of(HANGZHOU), stage.state.stage_of(NINGBO)) == (At.REPORTED, At.NOT_FILED)
+
+
 @pytest.mark.parametrize("cause", ["-", "0192f3c1-7b7e-7c58-a7ad-3a5a3c8e1f52"])
 def test_a_second_report_that_does_not_name_the_clue_has_no_effect(cause: str) -> None:
     stage = Stage()
