@@ -46,6 +46,7 @@ class Logged:
     topic: str
     partition: int
     offset: int
+    trace: str | None = None
 
     @property
     def id(self) -> str:
@@ -128,6 +129,11 @@ class Room(Generic[S]):
     def participant(self) -> str:
         """Who signs what the room derives."""
         return f"exchange.{self.name}"
+
+    @property
+    def ticks(self) -> bool:
+        """Whether its states ever want a tick."""
+        return self.due_of is not _never_due
 
     @property
     def awaited(self) -> tuple[str, ...]:

@@ -1,0 +1,299 @@
+"""One worker process of a room: waits for its parts, consumes, ticks, watches, and comes back by itself after an outage.
+
+What it does when something fails: a part that is away is waited for, with the batch in hand; a consumer that crashed,
+lost entries or stands still is started again in a fresh image of the same process (``Restart``), from the position in
+PostgreSQL; what contradicts the log (``Corrupt``) ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import Field
+
+from services.kernel.errors import Corrupt, Transient
+from services.runtime.faults import reach
+from services.runtime.faust_app import Consuming, FaustConsumer
+from services.runtime.fold import Room, World
+from services.runtime.health import Checks
+from services.runtime.log_probe import LogProbe
+from services.runtime.logging import get_logger, words_of
+from services.runtime.member_slot import MemberSlot
+from services.runtime.metrics import ROOM_RETRIES, Metrics
+from services.runtime.planner import Gap, Place
+from services.runtime.postgres import Database
+from services.runtime.proposals import Proposer
+from services.runtime.records import RawRecord, SchemaOf
+from services.runtime.runner import Runner
+from services.runtime.settings import CommonSettings
+from services.runtime.shell import SystemClock
+from services.runtime.ticker import Ticker
+from services.runtime.topics import Groups, Topics, load_topics
+
+S = TypeVar("S")
+log = get_logger("room")
+
+CHECKS = ("postgres", "kafka", "consumer", "fold")
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 3.0
+_WATCH_S = 3.0
+_START_OVER_S = 1.0
+
+
+class RoomSettings(CommonSettings):
+    """Settings of ``ipx room run``."""
+
+    room = "room"
+
+    room_tick_s: float = Field(default=1.0, gt=0, le=60)
+    """How often due times are looked at."""
+    room_grace_s: float = Field(default=5.0, ge=0, le=600)
+    """How long after a due time a silent log is asked whether everything admitted by then has been folded."""
+    room_stall_s: float = Field(default=20.0, ge=5, le=600)
+    """How long the consumer may bring nothing while the log has more, before it is started again."""
+
+
+class Restart(Transient):
+    """The consumer cannot go on in this image of the process; a fresh one resumes at the stored position."""
+
+    code = "restart"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a room process is made of; the composition root fills it in."""
+
+    settings: RoomSettings
+    world: World
+    proposer: Proposer
+    schema_of: SchemaOf
+    checks: Checks
+    metrics: Metrics
+    store_sql: str = ""
+
+
+class RoomProcess(Generic[S]):
+    """Runs a room until SIGTERM or SIGINT."""
+
+    def __init__(self, room: Room[S], parts: Parts) -> None:
+        settings = parts.settings
+        self._room = room
+        self._parts = parts
+        self._topics = Topics(settings.exchange_name)
+        self._families = load_topics(replication=settings.kafka_replication).families
+        self._database = Database(settings.postgres_dsn.get_secret_value(), f"room-{room.name}")
+        self._probe = LogProbe(settings.librdkafka(), f"{settings.exchange_name}-room-{room.name}")
+        self._runner = Runner(
+            room,
+            self._database,
+            world=parts.world,
+            proposer=parts.proposer,
+            schema_of=parts.schema_of,
+            metrics=parts.metrics,
+        )
+        self._ticker = Ticker(
+            self._runner,
+            self._probe,
+            self._places(room.awaited),
+            clock=SystemClock(),
+            grace_ms=int(settings.room_grace_s * 1000),
+        )
+        self._folding = ThreadPoolExecutor(1, "fold")
+        self._looking = ThreadPoolExecutor(1, "look")
+        self._stop = asyncio.Event()
+        self._consumer: FaustConsumer | None = None
+        self._last_batch = time.monotonic()
+
+    async def run(self) -> bool:
+        """Works until told to stop, and says whether everything was closed in good order.
+
+        Raises ``Restart`` when a fresh image of the process is needed, ``Corrupt`` when a person must look.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        if not await self._parts_there():
+            return True
+        slot = MemberSlot(self._parts.settings.state_dir, self._room.name)
+        consumer = self._consumer = FaustConsumer(
+            Consuming(
+                group=Groups(self._topics.prefix).room(self._room.name),
+                instance=slot.name,
+                topics=tuple(self._topics.log(family) for family in self._room.families),
+                settings=self._parts.settings,
+            ),
+            offsets=self._offsets,
+            on_batch=self._take,
+        )
+        log.info("room starts", room=self._room.name, worker=slot.name)
+        tasks = [asyncio.ensure_future(work) for work in (consumer.run(), self._watch(), self._tick(), self._stopped())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            closed = await consumer.close()
+            slot.free()
+        self._database.close()
+        log.info("room stops", room=self._room.name, worker=slot.name)
+        return closed
+
+    async def _stopped(self) -> None:
+        await self._stop.wait()
+
+    async def _parts_there(self) -> bool:
+        """Waits until PostgreSQL and Kafka answer and the room's tables are made; False when told to stop meanwhile."""
+        while not self._stop.is_set():
+            tables = await self._in(self._looking, self._ensured)
+            broker = await self._in(self._looking, self._probe.ask)
+            self._tell("postgres", tables)
+            self._tell("kafka", broker)
+            if tables is None and broker is None:
+                return True
+            await self._pause(_FIRST_WAIT_S * 5)
+        return False
+
+    def _ensured(self) -> str | None:
+        try:
+            self._database.ensure_schema(self._room.name, self._parts.store_sql)
+        except Transient as error:
+            return str(error)
+        return None
+
+    async def _take(self, batch: Sequence[RawRecord]) -> None:
+        """Folds a batch, however long its parts are away; then (6) it is acknowledged by returning."""
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                done = await self._in(self._folding, lambda: self._runner.fold(batch))
+                break
+            except Transient as error:
+                self._parts.checks.failed("fold", str(error))
+                self._parts.metrics.add(ROOM_RETRIES, room=self._room.name)
+                log.warning("batch waits", room=self._room.name, count=len(batch), wait_s=wait_s, **words_of(error))
+            await asyncio.sleep(wait_s)
+            wait_s = min(_LONGEST_WAIT_S, wait_s * 2)
+        self._last_batch = time.monotonic()
+        self._parts.checks.passed("fold")
+        for gap in done.gaps:
+            await self._judge(gap)
+        reach("room.acknowledge")
+
+    async def _judge(self, gap: Gap) -> None:
+        """A gap: of a partition that has moved away it means nothing; else Faust lost an entry, or the log lacks one."""
+        topic, partition = gap.place
+        if self._consumer is None or gap.place not in self._consumer.assignment:
+            return
+        log.warning(
+            "entry is missing",
+            room=self._room.name,
+            topic=topic,
+            partition=partition,
+            expected=gap.expected_seq,
+            seq=gap.found_seq,
+        )
+        first = await self._in(
+            self._looking, lambda: self._probe.first_from(gap.place, gap.expected_offset, gap.found_offset + 1)
+        )
+        if first is not None and first >= gap.found_offset:
+            raise Corrupt(
+                f"{topic}/{partition}: seq {gap.expected_seq} is not in the log; at offset {first} stands {gap.found_seq}"
+            )
+        raise Restart(f"{topic}/{partition}: seq {gap.expected_seq} was not brought, {gap.found_seq} was")
+
+    async def _tick(self) -> None:
+        while self._room.ticks:
+            await asyncio.sleep(self._parts.settings.room_tick_s)
+            try:
+                await self._in(self._looking, self._ticker.tick)
+            except Transient as error:
+                log.warning("tick waits", room=self._room.name, **words_of(error))
+        await asyncio.Event().wait()
+
+    async def _watch(self) -> None:
+        """Tells ``/readyz`` how the parts are, and notices a consumer that stands still."""
+        clean: dict[Place, int] = {}
+        while True:
+            broker = await self._in(self._looking, self._probe.ask)
+            tables = await self._in(self._looking, self._database.ask)
+            self._tell("kafka", broker)
+            self._tell("postgres", tables)
+            consumer = self._consumer
+            if consumer is not None:
+                self._tell("consumer", None if consumer.has_joined else "has not joined its group yet")
+                idle_s = time.monotonic() - self._last_batch
+                folding = self._parts.checks.reason("fold")
+                if idle_s > self._parts.settings.room_stall_s and broker is None and tables is None and folding is None:
+                    places = consumer.assignment
+                    await self._in(self._looking, lambda: self._refuse_standstill(places, clean))  # noqa: B023
+            await asyncio.sleep(_WATCH_S)
+
+    def _refuse_standstill(self, places: frozenset[Place], clean: dict[Place, int]) -> None:
+        """``Restart`` when a record lies past the position although nothing was brought for so long."""
+        try:
+            positions = self._runner.positions()
+            for place, end in self._probe.ends(places).items():
+                start = max(positions[place].next_offset if place in positions else 0, clean.get(place, 0))
+                if self._probe.first_from(place, start, end.settled) is None:
+                    clean[place] = end.settled
+                elif time.monotonic() - self._last_batch > self._parts.settings.room_stall_s:
+                    raise Restart(f"{place[0]}/{place[1]} has more, and the consumer brings nothing")
+        except Restart:
+            raise
+        except Transient as error:
+            log.warning("could not look at the log", room=self._room.name, **words_of(error))
+
+    def _offsets(self) -> dict[Place, int]:
+        return {place: position.next_offset for place, position in self._runner.positions().items()}
+
+    def _places(self, families: Sequence[str]) -> tuple[Place, ...]:
+        return tuple((self._topics.log(f), p) for f in families for p in range(self._families[f]))
+
+    def _tell(self, name: str, reason: str | None) -> None:
+        if reason is None:
+            self._parts.checks.passed(name)
+        else:
+            self._parts.checks.failed(name, reason)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.wait({asyncio.ensure_future(self._stop.wait())}, timeout=seconds)
+
+    async def _in(self, executor: ThreadPoolExecutor, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(executor, work)
+
+
+async def serve(process: RoomProcess[Any]) -> None:
+    """Runs the process to its end. Returns after a good one; else starts over or ends the process at once.
+
+    Ending hard is safe, since nothing counts but what PostgreSQL holds, and needed: a Faust that crashed leaves threads
+    that would keep the process from ending.
+    """
+    running = asyncio.ensure_future(process.run())
+    await asyncio.wait({running})
+    error = running.exception()
+    if isinstance(error, Transient):
+        log.warning("room starts over", **words_of(error))
+        await asyncio.sleep(_START_OVER_S)
+        _start_over()
+    if error is not None:
+        log.error("room ends", exc_info=error)
+    if error is not None or not running.result():
+        sys.stderr.flush()
+        os._exit(0 if error is None else 1)
+
+
+def _start_over() -> None:
+    """Replaces this process by a fresh image of itself: same id, same arguments. Does not return."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  (our own command line)
