@@ -1,7 +1,7 @@
 """One released Avro record schema, compiled once: guarded decoding, canonical encoding, the parts a commitment needs.
 
-Source: Apache Avro 1.12 binary encoding; RFC 8785 for the schema digest; ``services/ledger/FORMAT.md`` section 2.1. The guard
-(``guard.py``) lets only canonical bytes reach fastavro. Nothing else in the project decodes Avro.
+Source: Apache Avro 1.12 binary encoding; RFC 8785 for the schema digest; ``services/ledger/FORMAT.md`` section 2.1. fastavro checks
+schemas and writes; ``reader.py`` reads, and takes canonical bytes only. Nothing else in the project decodes Avro.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import fastavro
 import rfc8785
 
-from services.codec.guard import MAX_ITEMS, Fields, compile_fields, walk
+from services.codec.reader import MAX_ITEMS, Fields, compile_fields, read_fields
 from services.kernel.errors import Refused
 
 MAX_BODY_BYTES = 262_144
@@ -62,35 +62,26 @@ class EventSchema:
 
     def decode_parts(self, body: bytes) -> tuple[Value, list[bytes]]:
         """Like :meth:`decode`, and the bytes of each segment in order: what a commitment hashes."""
-        parts = self.split(body)
-        try:
-            value: Value = fastavro.schemaless_reader(io.BytesIO(body), self.parsed, None)
-        except _FOREIGN as error:
-            raise Refused("undecodable", f"the body is not an Avro {self.name}: {type(error).__name__}") from error
-        return value, parts
-
-    def split(self, body: bytes) -> list[bytes]:
-        """The bytes of each segment of a canonical body, joined they are the body; refuses as :meth:`decode` does.
-
-        Not promised: that strings are UTF-8, which decoding finds out.
-        """
         size = len(body)
         if size > MAX_BODY_BYTES:
             raise Refused("too-large", f"the body has {size} bytes, {MAX_BODY_BYTES} are allowed")
+        value: Value = {}
         parts = []
         end = 0
         room = [MAX_ITEMS]
         try:
             for segment in self.segments:
-                start, end = end, walk(segment.fields, body, end, room)
+                start, end = end, read_fields(segment.fields, body, end, room, value)
                 parts.append(body[start:end])
         except IndexError as error:
             raise Refused("undecodable", f"the body ends within the {self.name}") from error
+        except UnicodeDecodeError as error:
+            raise Refused("undecodable", f"a text of the {self.name} is not UTF-8") from error
         if end > size:
             raise Refused("undecodable", f"the body ends within the {self.name}")
         if end < size:
             raise Refused("not-canonical", f"{size - end} bytes follow the {self.name}")
-        return parts
+        return value, parts
 
     def encode(self, value: Value) -> bytes:
         """The canonical body. Refuses ``bad-field`` what is not a value of this schema, ``too-large``, ``too-many-items``.
@@ -104,13 +95,7 @@ class EventSchema:
         out = io.BytesIO()
         try:
             fastavro.schemaless_writer(out, self.parsed, value, strict=True, disable_tuple_notation=True)
-            body = out.getvalue()
-            if fastavro.schemaless_reader(io.BytesIO(body), self.parsed, None) != value:
-                # the writer takes 1.5 for an int and "no" for true: what it made of the value must be the value
-                raise Refused(
-                    "bad-field", f"the value is not a {self.name}: a number, boolean or array is of another type"
-                )
-            return self.split(body)
+            read, parts = self.decode_parts(out.getvalue())
         except _FOREIGN as error:
             # the text of a foreign error holds the value, which may be personal: neither repeated nor chained
             found = _FIELD_OF_ERROR.search(str(error))
@@ -122,6 +107,10 @@ class EventSchema:
             if refused.code in ("undecodable", "not-canonical"):
                 raise Refused("bad-field", f"the value is not a {self.name}: {refused.message}") from refused
             raise
+        if read != value:
+            # the writer takes 1.5 for an int and "no" for true: what it made of the value must be the value
+            raise Refused("bad-field", f"the value is not a {self.name}: a number, boolean or array is of another type")
+        return parts
 
 
 def schema_digest(document: dict[str, Any]) -> bytes:
