@@ -9,22 +9,23 @@ import re
 from dataclasses import dataclass
 from itertools import pairwise
 
-from services.codec.statement import INSTANT, PARTICIPANT, STATEMENT_PATTERN, Statement, parse_statement
+from services.codec.statement import Statement, parse_statement
 from services.kernel.errors import Refused
+from services.kernel.instants import INSTANT_PATTERN, parse_instant
+from services.kernel.parties import PARTICIPANT_PATTERN
 
 MAX_ENTRY_BYTES = 32_768
-_NUMBER = rb"(?:0|[1-9][0-9]{0,17})"
-_FIELD = rb"-[A-Za-z_][A-Za-z0-9_]{0,63}"
-_DELIVER = re.compile(
-    rb"deliver: (" + PARTICIPANT + rb") (" + _NUMBER + rb") (full|" + _FIELD + rb"(?:," + _FIELD + rb")*)\n"
-)
-_HEAD = re.compile(
-    rb"((?:" + re.sub(rb"\((?!\?)", rb"(?:", STATEMENT_PATTERN) + rb"))"
-    rb"signature: ([!-~]{1,4096})\n"
-    rb"admitted: (" + INSTANT + rb")\n"
-    rb"log: ([a-z0-9][a-z0-9._-]{0,200}/" + _NUMBER + rb")\n"
-    rb"seq: (" + _NUMBER + rb")\n"
-    rb"members: (" + _NUMBER + rb")\n"
+_NUMBER = r"(?:0|[1-9][0-9]{0,17})"
+_FIELD = r"-[A-Za-z_][A-Za-z0-9_]{0,63}"
+_DELIVERY = rf"deliver: ({PARTICIPANT_PATTERN}) ({_NUMBER}) (full|{_FIELD}(?:,{_FIELD})*)\n"
+_DELIVERIES = re.compile(_DELIVERY)
+_TAIL = re.compile(
+    r"signature: ([!-~]{1,4096})\n"
+    rf"admitted: ({INSTANT_PATTERN})\n"
+    rf"log: ([a-z0-9][a-z0-9._-]{{0,200}}/{_NUMBER})\n"
+    rf"seq: ({_NUMBER})\n"
+    rf"members: ({_NUMBER})\n"
+    rf"((?:{_DELIVERY.replace('(', '(?:').replace('(?:?:', '(?:')})*)"
 )
 
 
@@ -63,38 +64,48 @@ def format_entry(
     members: int,
     deliveries: tuple[Delivery, ...],
 ) -> bytes:
-    """The bytes of an entry, from a statement that ``format_statement`` made. Recipients stand in ascending order."""
+    """The bytes of an entry, from a statement that ``format_statement`` made. Recipients stand in ascending order.
+
+    Refuses ``bad-entry`` what the parser would not take: nothing enters the log that a reader cannot read.
+    """
     lines = "".join(
         f"deliver: {d.recipient} {d.number} {('-' + ',-'.join(d.withheld)) if d.withheld else 'full'}\n"
         for d in deliveries
     )
     tail = f"signature: {signature}\nadmitted: {admitted}\nlog: {log}\nseq: {seq}\nmembers: {members}\n{lines}"
-    return statement + tail.encode()
+    if len(statement) + len(tail) > MAX_ENTRY_BYTES or _TAIL.fullmatch(tail) is None:
+        raise Refused("bad-entry", "the entry would not be of the form of FORMAT.md section 4")
+    _check(admitted, deliveries)
+    return statement + tail.encode("ascii")
 
 
 def parse_entry(data: bytes) -> Entry:
     """Inverse of :func:`format_entry`; refuses ``bad-entry`` anything that it would not write."""
-    head = _HEAD.match(data) if len(data) <= MAX_ENTRY_BYTES else None
-    if head is None:
+    start = data.find(b"signature: ") if len(data) <= MAX_ENTRY_BYTES else -1
+    tail = _TAIL.fullmatch(data[start:].decode("latin-1")) if start >= 0 else None
+    if tail is None:
         raise Refused("bad-entry", "the entry is not of the form of FORMAT.md section 4")
-    deliveries = []
-    position = head.end()
-    while position < len(data):
-        line = _DELIVER.match(data, position)
-        if line is None:
-            raise Refused("bad-entry", f"line at byte {position} of the entry is not a delivery")
-        fields = () if line[3] == b"full" else tuple(name[1:].decode() for name in line[3].split(b","))
-        deliveries.append(Delivery(line[1].decode(), int(line[2]), fields))
-        position = line.end()
-    names = [d.recipient for d in deliveries]
-    if any(a >= b for a, b in pairwise(names)):
-        raise Refused("bad-entry", "recipients stand in ascending order, each once")
-    return Entry(
-        statement=parse_statement(head[1]),
-        signature=head[2].decode(),
-        admitted=head[3].decode(),
-        log=head[4].decode(),
-        seq=int(head[5]),
-        members=int(head[6]),
-        deliveries=tuple(deliveries),
+    try:
+        statement = parse_statement(data[:start])
+    except Refused as refused:
+        raise Refused("bad-entry", f"the statement of the entry: {refused.message}", field=refused.field) from refused
+    signature, admitted, log, seq, members, lines = tail.groups()
+    deliveries = tuple(
+        Delivery(recipient, int(number), () if shown == "full" else tuple(shown[1:].split(",-")))
+        for recipient, number, shown in _DELIVERIES.findall(lines)
     )
+    _check(admitted, deliveries)
+    return Entry(statement, signature, admitted, log, int(seq), int(members), deliveries)
+
+
+def _check(admitted: str, deliveries: tuple[Delivery, ...]) -> None:
+    """What the pattern cannot say: the day is in the calendar, the recipients are in order, no field is left out twice."""
+    try:
+        parse_instant(admitted)
+    except Refused as refused:
+        raise Refused("bad-entry", refused.message, field="admitted") from refused
+    if any(a.recipient >= b.recipient for a, b in pairwise(deliveries)):
+        raise Refused("bad-entry", "recipients stand in ascending order, each once", field="deliver")
+    for delivery in deliveries:
+        if len(set(delivery.withheld)) != len(delivery.withheld):
+            raise Refused("bad-entry", "a field is left out twice", field="deliver")
