@@ -6,12 +6,12 @@ salted, so that a withheld value cannot be guessed from its digest.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.codec.schema import EventSchema, Value
 from services.kernel.errors import Refused
@@ -21,7 +21,8 @@ SALT_BYTES = 16
 _OPEN_TAG = b"ipx-open/v1\n"
 _FIELD_TAG = b"ipx-field/v1\n"
 _CONTENT_TAG = b"ipx-content/v1\n"
-_ITEM = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=([sd]):([A-Za-z0-9+/]+={0,2})")
+_SALT = r"[A-Za-z0-9+/]{21}[AQgw]=="  # 16 bytes, the trailing bits zero: the one base64 text of them
+_DIGEST = r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="  # 32 bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,13 @@ def content_digest(schema: EventSchema, parts: list[bytes], disclosure: Disclosu
 def redact(
     schema: EventSchema, value: Value, parts: list[bytes], disclosure: Disclosure, withheld: Collection[str]
 ) -> tuple[Value, list[bytes], Disclosure]:
-    """A copy without the withheld fields: null for the value, digest for the salt. The commitment stays the same."""
+    """A copy without the withheld fields: null for the value, digest for the salt. The commitment stays the same.
+
+    Refuses ``bad-disclosure`` to withhold what the schema does not restrict: it would be shown.
+    """
+    open_fields = set(withheld).difference(schema.restricted)
+    if open_fields:
+        raise Refused("bad-disclosure", f"not restricted in {schema.name}: {', '.join(sorted(open_fields))}")
     salts = dict(disclosure.salts)
     digests = dict(disclosure.digests)
     redacted = list(parts)
@@ -96,32 +103,34 @@ def format_disclosure(schema: EventSchema, disclosure: Disclosure) -> str:
     for name in schema.restricted:
         salt = disclosure.salts.get(name)
         kind, data = ("s", salt) if salt is not None else ("d", disclosure.digests[name])
-        items.append(f"{name}={kind}:{base64.b64encode(data).decode()}")
+        items.append(f"{name}={kind}:{b2a_base64(data, newline=False).decode()}")
     return ",".join(items) or "-"
 
 
 def parse_disclosure(schema: EventSchema, text: str) -> Disclosure:
     """Inverse of :func:`format_disclosure`; refuses ``bad-disclosure`` anything that it would not write."""
-    if not schema.restricted and text == "-":
+    match = _line_pattern(schema.restricted).fullmatch(text)
+    if match is None:
+        wanted = ", ".join(schema.restricted) or "none"
+        raise Refused(
+            "bad-disclosure",
+            f"expected one salt or digest for each restricted field in order: {wanted}",
+            field="ipxsalts",
+        )
+    if not schema.restricted:
         return NOTHING_RESTRICTED
     salts: dict[str, bytes] = {}
     digests: dict[str, bytes] = {}
-    items = text.split(",") if len(text) <= 128 * len(schema.restricted) + 1 else []
-    if len(items) == len(schema.restricted):
-        for name, item in zip(schema.restricted, items, strict=True):
-            match = _ITEM.fullmatch(item)
-            if match is None or match[1] != name:
-                break
-            try:
-                data = binascii.a2b_base64(match[3], strict_mode=True)
-            except binascii.Error:
-                break
-            (salts if match[2] == "s" else digests)[name] = data
-        disclosure = Disclosure(salts, digests)
-        sizes_fit = all(len(s) == SALT_BYTES for s in salts.values()) and all(len(d) == 32 for d in digests.values())
-        if sizes_fit and len(salts) + len(digests) == len(items) and format_disclosure(schema, disclosure) == text:
-            return disclosure
-    wanted = ", ".join(schema.restricted) or "none"
-    raise Refused(
-        "bad-disclosure", f"expected one salt or digest for each restricted field in order: {wanted}", field="ipxsalts"
-    )
+    found = match.groups()
+    for position, name in enumerate(schema.restricted):
+        salt, digest = found[2 * position], found[2 * position + 1]
+        if salt is not None:
+            salts[name] = a2b_base64(salt)
+        else:
+            digests[name] = a2b_base64(digest)
+    return Disclosure(salts, digests)
+
+
+@lru_cache(maxsize=1024)
+def _line_pattern(restricted: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(",".join(rf"{name}=(?:s:({_SALT})|d:({_DIGEST}))" for name in restricted) or "-")

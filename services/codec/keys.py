@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import re
+from binascii import a2b_base64
 from dataclasses import dataclass, field
 
 import nacl.bindings
 
 from services.codec.signature import SINGLE, key_id_of
 from services.kernel.errors import BadSettings
+from services.kernel.parties import PARTICIPANT_PATTERN
 
 _PRIVATE = "ipx-private-key/v1"
 _PUBLIC = "ipx-public-key/v1"
+_LINE = re.compile(
+    rf"({_PRIVATE}|{_PUBLIC}) ({PARTICIPANT_PATTERN}) ([A-Za-z0-9+/]{{42}}[AEIMQUYcgkosw048]=)"  # 32 bytes, canonical
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +70,18 @@ def signer_from_seed(participant: str, seed: bytes) -> Ed25519Signer:
 
 
 def parse_private(line: str) -> Ed25519Signer:
-    """Reads a private key line; ``BadSettings`` for anything else (the line itself is never repeated)."""
+    """Reads a private key line, with or without its line end; ``BadSettings`` for anything else (the line itself is never repeated)."""
     participant, data = _parse(line, _PRIVATE)
     return signer_from_seed(participant, data)
 
 
 def parse_public(line: str) -> PublicKey:
-    """Reads a public key line; ``BadSettings`` for anything else."""
+    """Reads a public key line, with or without its line end; ``BadSettings`` for anything else."""
     return PublicKey(*_parse(line, _PUBLIC))
 
 
 def _parse(line: str, form: str) -> tuple[str, bytes]:
-    words = line.split()
-    try:
-        if len(words) == 3 and words[0] == form:
-            data = binascii.a2b_base64(words[2], strict_mode=True)
-            if len(data) == 32:
-                return words[1], data
-    except binascii.Error as error:
-        raise BadSettings(f"a key line of the form {form} has bad base64") from error
-    raise BadSettings(f"expected a key line: {form} <participant> <base64 of 32 bytes>")
+    match = _LINE.fullmatch(line.removesuffix("\n"))
+    if match is None or match[1] != form:
+        raise BadSettings(f"expected a key line: {form} <participant> <base64 of 32 bytes>")
+    return match[2], a2b_base64(match[3])

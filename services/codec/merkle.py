@@ -64,6 +64,12 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
     return current if last == 0 else None
 
 
+def path_length(index: int, size: int) -> int:
+    """Number of hashes in the inclusion path of a leaf, ``0 <= index < size``."""
+    inner = (index ^ (size - 1)).bit_length()
+    return inner + (index >> inner).bit_count()
+
+
 @dataclass(frozen=True, slots=True)
 class RightEdge:
     """The roots of the full subtrees of a tree, largest first: all that appending needs. O(log n) in size."""
