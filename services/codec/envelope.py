@@ -6,8 +6,10 @@ named ``ipx…`` are extensions of ours. ``services/ledger/FORMAT.md`` section 5
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 from services.codec.content import Disclosure, content_digest, format_disclosure, new_disclosure
 from services.codec.schema import EventSchema, Value
@@ -29,8 +31,14 @@ ATTRIBUTE_OF = {
     "dataschema": "schema",
     "ipxcontent": "content",
 }
-_FIXED = (("ce_specversion", b"1.0"), ("ce_datacontenttype", b"application/avro"))
+SPECVERSION = "1.0"
+AVRO = "application/avro"
+_FIXED = (("ce_specversion", SPECVERSION.encode()), ("ce_datacontenttype", AVRO.encode()))
+_lines_of = itemgetter(*ATTRIBUTE_OF)
+_TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _OPTIONAL = {"traceparent": "trace", "ipxentry": "entry", "ipxdelivery": "delivery", "ipxoutcome": "outcome"}
+
+_EXPECTED = (("specversion", SPECVERSION), ("datacontenttype", AVRO))
 
 Headers = list[tuple[str, bytes]]
 
@@ -76,18 +84,24 @@ def unframe(value: bytes | None) -> tuple[int, bytes]:
 
 
 def envelope_from_attributes(attributes: Mapping[str, str], body: bytes) -> Envelope:
-    """An envelope from CloudEvents attributes; refuses ``missing-attribute``. Forms are checked where they are used."""
+    """An envelope from CloudEvents attributes; refuses ``missing-attribute``. Forms are checked where they are used.
+
+    A ``traceparent`` that is not of the form of W3C Trace Context is dropped, as that specification says.
+    """
+    get = attributes.get
+    trace = get("traceparent")
+    if trace is not None and _TRACE.fullmatch(trace) is None:
+        trace = None
     try:
-        statement = Statement(*(attributes[name] for name in ATTRIBUTE_OF))
         return Envelope(
-            statement=statement,
-            signature=attributes["ipxsignature"],
-            salts=attributes["ipxsalts"],
-            body=body,
-            trace=attributes.get("traceparent"),
-            entry=attributes.get("ipxentry"),
-            delivery=attributes.get("ipxdelivery"),
-            outcome=attributes.get("ipxoutcome"),
+            Statement(*_lines_of(attributes)),
+            attributes["ipxsignature"],
+            attributes["ipxsalts"],
+            body,
+            trace,
+            get("ipxentry"),
+            get("ipxdelivery"),
+            get("ipxoutcome"),
         )
     except KeyError as error:
         name = error.args[0]
@@ -95,7 +109,10 @@ def envelope_from_attributes(attributes: Mapping[str, str], body: bytes) -> Enve
 
 
 def envelope_from_record(headers: Iterable[tuple[str, bytes]] | None, value: bytes | None) -> tuple[int, Envelope]:
-    """Schema id and envelope of a Kafka record; refuses ``undecodable`` bytes and ``missing-attribute``."""
+    """Schema id and envelope of a Kafka record.
+
+    Refuses ``undecodable`` bytes, ``too-large`` headers, ``missing-attribute``, ``bad-attribute`` another version or content.
+    """
     schema_id, body = unframe(value)
     attributes: dict[str, str] = {}
     size = 0
@@ -111,6 +128,9 @@ def envelope_from_record(headers: Iterable[tuple[str, bytes]] | None, value: byt
         raise Refused("undecodable", "a header is not UTF-8 text") from error
     if size > MAX_HEADER_BYTES:
         raise Refused("too-large", f"the headers have {size} bytes, {MAX_HEADER_BYTES} are allowed")
+    for name, expected in _EXPECTED:
+        if attributes.get(name) != expected:
+            raise Refused("bad-attribute", f"{name} is {expected} and nothing else", field=name)
     return schema_id, envelope_from_attributes(attributes, body)
 
 
@@ -129,7 +149,10 @@ class Draft:
 
 
 def prepare(schema: EventSchema, value: Value, draft: Draft, disclosure: Disclosure) -> tuple[bytes, Envelope]:
-    """Statement bytes and an envelope that lacks only its signature."""
+    """Statement bytes and an envelope that lacks only its signature.
+
+    Refuses ``bad-field``, ``too-large`` and ``too-many-items`` (the value), ``bad-attribute`` (the draft), ``bad-disclosure``.
+    """
     parts = schema.encode_parts(value)
     statement = Statement(
         id=draft.id,

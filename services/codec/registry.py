@@ -26,30 +26,30 @@ class SchemaRegistry:
 
     def register(self, subject: str, schema_text: str) -> int:
         """Id of the schema under the subject, registering it when it is new; refuses ``incompatible-schema``."""
-        reply = self._call("POST", f"/subjects/{quote(subject)}/versions", {"schema": schema_text})
+        reply = self._call("POST", f"/subjects/{_quoted(subject)}/versions", {"schema": schema_text})
         if reply.status in (409, 422):
             raise Refused(
                 "incompatible-schema", f"{subject}: the registry says {reply.body.decode(errors='replace')[:400]}"
             )
-        return int(_good(reply)["id"])
+        return _read_id(reply)
 
     def set_compatibility(self, subject: str, level: str) -> None:
         """Sets the compatibility rule of a subject, ``FULL_TRANSITIVE`` for ours."""
-        _good(self._call("PUT", f"/config/{quote(subject)}", {"compatibility": level}))
+        _good(self._call("PUT", f"/config/{_quoted(subject)}", {"compatibility": level}))
 
     def compatibility(self, subject: str) -> str | None:
         """The rule of a subject, or None when it has none of its own."""
-        reply = self._call("GET", f"/config/{quote(subject)}", None)
-        return None if reply.status == 404 else str(_good(reply)["compatibilityLevel"])
+        reply = self._call("GET", f"/config/{_quoted(subject)}", None)
+        return None if reply.status == 404 else _read_text(reply, "compatibilityLevel")
 
     def id_of(self, schema: EventSchema) -> int:
         """Id of a schema that has been registered; refuses ``unreleased-schema`` one that has not."""
         known = self._ids.get(schema.digest)
         if known is None:
-            reply = self._call("POST", f"/subjects/{quote(schema.name)}", {"schema": json.dumps(schema.json)})
+            reply = self._call("POST", f"/subjects/{_quoted(schema.name)}", {"schema": json.dumps(schema.json)})
             if reply.status == 404:
                 raise Refused("unreleased-schema", f"{schema.name} {schema.digest_text} is not registered")
-            known = self._ids[schema.digest] = int(_good(reply)["id"])
+            known = self._ids[schema.digest] = _read_id(reply)
         return known
 
     def schema_of(self, schema_id: int) -> str:
@@ -59,12 +59,15 @@ class SchemaRegistry:
             reply = self._call("GET", f"/schemas/ids/{schema_id}", None)
             if reply.status == 404:
                 raise Refused("unknown-schema", f"the registry has no schema with id {schema_id}")
-            known = self._texts[schema_id] = str(_good(reply)["schema"])
+            known = self._texts[schema_id] = _read_text(reply, "schema")
         return known
 
     def subjects(self) -> list[str]:
         """Every subject; also the cheapest question to ask whether the registry is there."""
-        return [str(name) for name in _good(self._call("GET", "/subjects", None))]
+        found = _good(self._call("GET", "/subjects", None))
+        if not isinstance(found, list):
+            raise Transient("the registry answered GET /subjects with something else than a list")
+        return [str(name) for name in found]
 
     def close(self) -> None:
         """Closes the connections."""
@@ -83,4 +86,27 @@ def _good(reply: Reply) -> Any:
         raise Refused(
             "bad-request", f"the registry answered {reply.status}: {reply.body.decode(errors='replace')[:400]}"
         )
-    return reply.json()
+    try:
+        return reply.json()
+    except (ValueError, RecursionError) as error:
+        raise Transient("the registry answered with something else than JSON") from error
+
+
+def _read_id(reply: Reply) -> int:
+    document = _good(reply)
+    found = document.get("id") if isinstance(document, dict) else None
+    if isinstance(found, int) and 0 < found < 1 << 32:
+        return found
+    raise Transient("the registry answered without a schema id")
+
+
+def _read_text(reply: Reply, name: str) -> str:
+    document = _good(reply)
+    found = document.get(name) if isinstance(document, dict) else None
+    if isinstance(found, str):
+        return found
+    raise Transient(f"the registry answered without {name}")
+
+
+def _quoted(subject: str) -> str:
+    return quote(subject, safe="")
