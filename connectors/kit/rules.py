@@ -193,7 +193,7 @@ def evaluate(rule: Rule, document: Any, known: Mapping[str, Any], way: Way) -> A
 
 def _found(path: str, document: Any, known: Mapping[str, Any]) -> Any:
     value = lookup(known, path[1:]) if path.startswith("@") else lookup(document, path)
-    return MISSING if value is None or value == "" or value == [] else value
+    return MISSING if value is None or value in ("", [], ()) else value
 
 
 def _take(rule: Take, value: Any, way: Way) -> Any:

@@ -141,8 +141,15 @@ class Nested:
             "shijianLeixing": _FULL[KINDS[do]],
             "fashengShijian": _iso(now_ms),
             "xiansuo": named,
-            "banli": {_FULL[name]: value for name, value in facts.items()},
+            "banli": {_FULL[name]: _own_form(name, value) for name, value in facts.items()},
         }
+
+
+def _own_form(name: str, value: Any) -> Any:
+    """Instants with their offset, days without dashes, lists as lists: the forms of this dialect."""
+    if name.endswith("sj"):
+        return f"{str(value).replace(' ', 'T')}+08:00"
+    return str(value).replace("-", "") if name.endswith("rq") else value
 
 
 def _iso(now_ms: int) -> str:

@@ -29,7 +29,9 @@ _UNAUTHORISED: Final = (401, 403, 407)
 
 @dataclass(frozen=True, slots=True)
 class ReplyRules:
-    """The table. ``refused_codes`` leads from the city's code to one of the exchange's business codes."""
+    """The table. ``code`` is where the body says whether it succeeded, ``business_code`` where it says why not, if that is
+    another place; ``refused_codes`` leads from that code to one of the exchange's business codes.
+    """
 
     success_status: frozenset[int] = frozenset({200, 201, 202})
     refused_status: frozenset[int] = frozenset({400, 404, 409, 410, 422})
@@ -37,6 +39,7 @@ class ReplyRules:
     success_codes: frozenset[str] = frozenset()
     retry_codes: frozenset[str] = frozenset()
     refused_codes: Mapping[str, str] | None = None
+    business_code: str | None = None
     reference: str = "reference"
     reason: str | None = None
     field: str | None = None
@@ -82,12 +85,15 @@ def _judge_code(rules: ReplyRules, status: int, code: str | None, document: dict
     succeeded = code in rules.success_codes if rules.code else True
     if succeeded and status in rules.success_status:
         return _referred(rules, document)
+    if rules.business_code and not succeeded:
+        code = _text(lookup(document, rules.business_code))
     business = _business_code(rules, status, code)
     if business is None or (succeeded and rules.code):
         return _nonsense(f"{status} with a code that no line of the reply table explains")
     reason = _text(lookup(document, rules.reason)) if rules.reason else None
     named = _text(lookup(document, rules.field)) if rules.field else None
-    return Declined(business, code, _safe(reason or f"HTTP {status}"), None if named is None else named[:64])
+    city_code = None if code is None else _safe(code)[:64]
+    return Declined(business, city_code, _safe(reason or f"HTTP {status}"), None if named is None else named[:64])
 
 
 def _business_code(rules: ReplyRules, status: int, code: str | None) -> str | None:
