@@ -1,7 +1,8 @@
 """What a schema must be before it is released: the rules of `ipx schemas lint`, over schemas as JSON.
 
 Sources: design section 4 (disclosure), section 6 (guarded decoding: no recursion, no items of zero bytes), issue 3 part 3
-(docs in both languages, code tables exist). That a schema can be guarded at all is `guard.py`'s to say; it is asked here.
+(docs in both languages, code tables exist). What the codec itself refuses (recursion, items of no size, a restricted field
+that is nested or not nullable) is its own to say in `compile_schema`; it is asked here first.
 """
 
 import json
@@ -41,12 +42,12 @@ class Finding:
 
 def lint_schema(file: str, schema: Schema, tables: CodeTables) -> tuple[Finding, ...]:
     """Every finding on one event schema; ``file`` is ``<family>/<Name>.avsc``. Empty when it may be released."""
-    found = [*_guardable(file, schema)]
+    found = [*_codec(file, schema)]
     if found:  # what cannot be compiled is not looked into: its other faults follow from that one
         return tuple(found)
     found += _names(file, schema)
     for where, record in _records(schema):
-        found += _record(file, where, record, tables, top=record is schema)
+        found += _record(file, where, record, tables)
     found += [
         Finding(file, where, "docs", "an enum needs a doc in English and Chinese")
         for where, node in _named_types(schema)
@@ -69,11 +70,11 @@ def lint_together(schemas: Mapping[str, Schema]) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def _guardable(file: str, schema: Schema) -> Iterator[Finding]:
+def _codec(file: str, schema: Schema) -> Iterator[Finding]:
     try:
         compile_schema(json.dumps(schema))
     except Refused as error:
-        yield Finding(file, "", "guard", error.message)
+        yield Finding(file, "", "codec", error.message)
 
 
 def _names(file: str, schema: Schema) -> Iterator[Finding]:
@@ -87,7 +88,7 @@ def _names(file: str, schema: Schema) -> Iterator[Finding]:
         yield Finding(file, "name", "names", f"{namespace}.{name} belongs in {expected}")
 
 
-def _record(file: str, where: str, record: Schema, tables: CodeTables, *, top: bool) -> Iterator[Finding]:
+def _record(file: str, where: str, record: Schema, tables: CodeTables) -> Iterator[Finding]:
     if not _both_languages(record.get("doc", "")):
         yield Finding(file, where, "docs", "a record needs a doc in English and Chinese")
     for key in sorted(key for key in record if key.startswith("ipx.") and key not in _OWN_RECORD_KEYS):
@@ -95,7 +96,7 @@ def _record(file: str, where: str, record: Schema, tables: CodeTables, *, top: b
     yield from _order(file, where, record)
     for field in record["fields"]:
         place = f"{where}.{field['name']}"
-        for rule, message in _field(field, tables, top=top):
+        for rule, message in _field(field, tables):
             yield Finding(file, place, rule, message)
 
 
@@ -107,7 +108,7 @@ def _order(file: str, where: str, record: Schema) -> Iterator[Finding]:
             yield Finding(file, where, "order", f"ipx.order {pair} needs two fields of one type")
 
 
-def _field(field: dict[str, Any], tables: CodeTables, *, top: bool) -> Iterator[tuple[str, str]]:
+def _field(field: dict[str, Any], tables: CodeTables) -> Iterator[tuple[str, str]]:
     if not _FIELD_NAME.fullmatch(field["name"]):
         yield "names", "a field is named in small letters, digits and _"
     if not _both_languages(field.get("doc", "")):
@@ -116,21 +117,8 @@ def _field(field: dict[str, Any], tables: CodeTables, *, top: bool) -> Iterator[
         yield "properties", f"{key} is not known on a field"
     if _nullable(field) and ("default" not in field or field["default"] is not None):
         yield "defaults", "a nullable field has the default null"
-    yield from _disclosure(field, top=top)
     yield from _codes(field, tables)
     yield from _format(field)
-
-
-def _disclosure(field: dict[str, Any], *, top: bool) -> Iterator[tuple[str, str]]:
-    disclosure = field.get("ipx.disclosure")
-    if disclosure is None:
-        return
-    if disclosure != "restricted":
-        yield "disclosure", f"ipx.disclosure is restricted or left out, not {disclosure!r}"
-    if not top:
-        yield "disclosure", "only a field of the event itself can be restricted: the commitment knows no others"
-    if not _nullable(field):
-        yield "disclosure", "a restricted field is nullable: a withheld one is null"
 
 
 def _codes(field: dict[str, Any], tables: CodeTables) -> Iterator[tuple[str, str]]:
