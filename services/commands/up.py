@@ -14,8 +14,8 @@ from services.platform import artifacts, launch
 from services.platform.daemon import external_services
 from services.platform.layout import Layout
 from services.platform.parts import EXTERNAL_SETTINGS, select_parts
+from services.platform.settings import PlatformSettings
 from services.platform.state import Condition, PlatformState, read_state
-from services.runtime.settings import CommonSettings
 
 
 @click.command("up")
@@ -27,7 +27,7 @@ def command(only: str, state_dir: Path | None) -> None:
     Returns when every part is ready. A second start finds the data of the first. `ipx status` tells how each part is,
     `ipx down` stops them.
     """
-    settings = CommonSettings.load(state_dir=state_dir)
+    settings = PlatformSettings.load(state_dir=state_dir)
     layout = Layout(settings.state_dir)
     names = [part.name for part in select_parts(filter(None, only.split(",")))]
     console = Console(stderr=True)
@@ -49,7 +49,13 @@ def command(only: str, state_dir: Path | None) -> None:
         checking = progress.add_task("checking the pinned artifacts", total=None)
         launch.fetch_artifacts(layout, settings.cache_dir, _files(progress, checking))
         starting = progress.add_task("starting", total=len(names) + 1)
-        state = launch.start(layout, names if only else (), environ, lambda seen: _show(progress, starting, seen))
+        state = launch.start(
+            layout,
+            names if only else (),
+            environ,
+            lambda seen: _show(progress, starting, seen),
+            within_s=settings.platform_start_timeout_s,
+        )
     console.print(f"up: {', '.join(_address(state, name) for name in names)}")
     console.print("`ipx status` tells how each part is, `ipx down` stops them", highlight=False)
 

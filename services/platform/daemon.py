@@ -17,15 +17,20 @@ from typing import IO
 
 from services.kernel.errors import BadSettings, IpxError
 from services.platform import artifacts, maven, postgres
+from services.platform.board import Board
 from services.platform.exchange import BOOTSTRAP
 from services.platform.layout import Layout, cache_dir
 from services.platform.parts import EXCHANGE, EXTERNAL_SETTINGS, select_parts
 from services.platform.ports import any_free, choose_ports, is_free
-from services.platform.processes import end_leftovers
-from services.platform.program import Site
-from services.platform.state import read_state
+from services.platform.processes import created_at, end_leftovers
+from services.platform.program import Part, Programs, Site
+from services.platform.settings import PlatformSettings
+from services.platform.state import PlatformState, read_state
 from services.platform.supervisor import Supervisor
-from services.runtime.settings import CommonSettings, update_env_file
+from services.runtime.health import Checks, HealthServer
+from services.runtime.logging import configure
+from services.runtime.metrics import Metrics
+from services.runtime.settings import update_env_file
 from services.runtime.shell import SystemClock
 
 ALREADY_UP = 75
@@ -49,7 +54,7 @@ def take_lock(layout: Layout) -> IO[str] | None:
     return file
 
 
-def build_site(layout: Layout, settings: CommonSettings, environ: Mapping[str, str]) -> Site:
+def build_site(layout: Layout, settings: PlatformSettings, environ: Mapping[str, str]) -> Site:
     """Checks the artifacts in the cache, chooses ports, and says where everything is. Blocks for a second."""
     java, postgres_bin = bundled_programs()
     installed = artifacts.install(
@@ -61,11 +66,8 @@ def build_site(layout: Layout, settings: CommonSettings, environ: Mapping[str, s
         layout=layout,
         settings=settings,
         ports=ports,
-        java=java,
-        kafka_jars=installed.kafka_jars,
-        registry_home=installed.registry_home,
-        postgres_bin=postgres_bin,
         external=external_services(environ),
+        installed=Programs(java, installed.kafka_jars, installed.registry_home, postgres_bin),
     )
 
 
@@ -92,12 +94,23 @@ def write_env(site: Site) -> None:
     )
 
 
-async def supervise(supervisor: Supervisor) -> None:
-    """Runs it until SIGTERM or SIGINT."""
+async def supervise(site: Site, parts: tuple[Part, ...]) -> None:
+    """Runs the parts until SIGTERM or SIGINT, with metrics and health at a loopback port of its own."""
+    metrics = Metrics("platform")
+    checks = Checks(metrics, *(part.name for part in parts))
+    state = PlatformState(
+        exchange=site.settings.exchange_name,
+        pid=os.getpid(),
+        created=created_at(os.getpid()),
+        ports=dict(site.ports),
+    )
+    steps = BOOTSTRAP if any(part in EXCHANGE for part in parts) else ()
+    supervisor = Supervisor(site, parts, steps, Board(site, state, SystemClock(), metrics, checks))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)
-    await supervisor.run()
+    with HealthServer(site.ports["platform_metrics"], checks, metrics):
+        await supervisor.run()
 
 
 def main() -> int:
@@ -107,22 +120,22 @@ def main() -> int:
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     layout = Layout(arguments.state_dir.resolve())
-    lock = take_lock(layout)
+    lock = take_lock(layout)  # (1)
     if lock is None:
         return ALREADY_UP
     try:
         parts = select_parts(filter(None, arguments.only.split(",")))
-        settings = CommonSettings.load(state_dir=layout.root)
+        settings = PlatformSettings.load(state_dir=layout.root)
+        configure("platform", form=settings.log_format, level=settings.log_level)
         before = read_state(layout.state_file)
         if before is not None:
-            end_leftovers(before)
-        site = build_site(layout, settings, os.environ)
+            end_leftovers(before)  # (2)
+        site = build_site(layout, settings, os.environ)  # (3)
         write_env(site)
+        asyncio.run(supervise(site, parts))
     except IpxError as error:
         sys.stderr.write(f"{error.code}: {error}\n")
         return 1
-    steps = BOOTSTRAP if any(part in EXCHANGE for part in parts) else ()
-    asyncio.run(supervise(Supervisor(site, parts, steps, SystemClock())))
     return 0
 
 

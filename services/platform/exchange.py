@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.codec.http import HttpClient
@@ -35,45 +34,29 @@ def ipx(*argv: str) -> tuple[str, ...]:
 
 
 def process(name: str, *argv: str) -> Part:
-    """A long-running ``ipx`` command as a part: metrics and health at its own loopback port."""
-    metrics = f"{name}_metrics"
+    """A long-running ``ipx`` command as a part: health and metrics at its own loopback port.
+
+    The gateway is a web server already and answers at the port of its API; the others open one for this alone.
+    """
+    port = "gateway" if name == "gateway" else f"{name}_metrics"
     return Part(
         name=name,
-        port="gateway" if name == "gateway" else metrics,
+        port=port,
         after=("kafka", "registry", "postgres", "bootstrap"),
-        prepare=_prepare(metrics, argv),
-        probe=_ready_at(metrics),
-        details=lambda site: _details(site, name, metrics),
+        prepare=lambda site: Program(argv=ipx(*argv), env=_env(site, name, port), stop_within_s=20),
+        probe=lambda site: _ask_ready(f"http://{LOOPBACK}:{site.ports[port]}/readyz"),
+        details=lambda site: {"url": f"http://{LOOPBACK}:{site.ports[port]}"},
         what_to_do=f"read the log; `ipx {' '.join(argv)}` runs it alone, with the settings of this state directory",
     )
 
 
-def _prepare(metrics: str, argv: tuple[str, ...]) -> Callable[[Site], Program]:
-    def prepare(site: Site) -> Program:
-        env = {
-            "IPX_STATE_DIR": str(site.layout.root),
-            "IPX_METRICS_PORT": str(site.ports[metrics]),
-            "IPX_GATEWAY_PORT": str(site.ports["gateway"]),
-        }
-        return Program(argv=ipx(*argv), env=env)
-
-    return prepare
+def _env(site: Site, name: str, port: str) -> dict[str, str]:
+    own = "IPX_GATEWAY_PORT" if name == "gateway" else "IPX_METRICS_PORT"
+    return {"IPX_STATE_DIR": str(site.layout.root), own: str(site.ports[port])}
 
 
-def _ready_at(metrics: str) -> Callable[[Site], None]:
-    def probe(site: Site) -> None:
-        url = f"http://{LOOPBACK}:{site.ports[metrics]}/readyz"
-        with HttpClient(timeout_s=2) as client:
-            reply = client.send("GET", url)
-        if reply.status != _OK:
-            said = reply.body[:200].decode("utf-8", "replace")
-            raise Transient(f"{url} answers {reply.status} {said}")
-
-    return probe
-
-
-def _details(site: Site, name: str, metrics: str) -> Mapping[str, str | int]:
-    told: dict[str, str | int] = {"metrics_port": site.ports[metrics]}
-    if name == "gateway":
-        told["url"] = f"http://{LOOPBACK}:{site.ports['gateway']}"
-    return told
+def _ask_ready(url: str) -> None:
+    with HttpClient(timeout_s=2) as client:
+        reply = client.send("GET", url)
+    if reply.status != _OK:
+        raise Transient(f"{url} answers {reply.status} {reply.body[:300].decode('utf-8', 'replace').strip()}")

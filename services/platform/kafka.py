@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.kernel.errors import Transient
+from services.kernel.errors import BadSettings, Transient
 from services.platform.ports import LOOPBACK
 from services.platform.program import JVM_FLAGS, Program, Site
 from services.runtime.topic_admin import open_admin
@@ -47,6 +47,9 @@ def properties(site: Site) -> dict[str, str]:
         # a killed worker is back within ten seconds: no wait for more members, session timeouts from 6 s on
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "6000",
+        # after kill -9 the controller lets the broker in again when its old session is over; 9 s by default
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "1000",
         # a node that is silent for months keeps its place in its inbox
         "offsets.retention.minutes": str(_YEAR_MINUTES),
         "log.retention.ms": "-1",
@@ -66,7 +69,7 @@ def prepare(site: Site) -> Program:
     home = site.layout.data("kafka")
     home.mkdir(parents=True, exist_ok=True)
     config = home / "server.properties"
-    config.write_text("".join(f"{key}={value}\n" for key, value in properties(site).items()), "utf-8")
+    config.write_text(_spell(properties(site)) + _added(site), "utf-8")
     (home / "log4j2.properties").write_text(_LOG4J, "utf-8")
     if not (home / "data" / "meta.properties").exists():
         _format(site, config)
@@ -75,10 +78,11 @@ def prepare(site: Site) -> Program:
 
 
 def probe(site: Site) -> None:
-    """A broker that tells its topics is ready."""
+    """A broker that tells its topics and coordinates groups is ready; asking makes the topic of offsets the first time."""
     settings = site.settings.model_copy(update={"kafka_bootstrap": site.kafka_bootstrap})
     with open_admin(settings, timeout_ms=2_000) as admin:
         admin.list_topics()
+        admin.list_group_offsets({f"{site.settings.exchange_name}-probe": None})
 
 
 def details(site: Site) -> Mapping[str, str | int]:
@@ -86,12 +90,25 @@ def details(site: Site) -> Mapping[str, str | int]:
     return {"bootstrap": site.kafka_bootstrap, "controller_port": site.ports["kafka_controller"]}
 
 
+def _spell(values: Mapping[str, str]) -> str:
+    return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def _added(site: Site) -> str:
+    """The operator's own lines; of two lines with one name Java takes the later."""
+    path = site.settings.platform_kafka_properties
+    try:
+        return "" if path is None else path.read_text("utf-8")
+    except OSError as error:
+        raise BadSettings(f"IPX_PLATFORM_KAFKA_PROPERTIES: {error}") from error
+
+
 def _java(site: Site, home: Path, heap: tuple[str, ...]) -> tuple[str, ...]:
-    classpath = ":".join(str(jar) for jar in site.kafka_jars)
+    classpath = ":".join(str(jar) for jar in site.programs.kafka_jars)
     logging = f"-Dlog4j2.configurationFile={home / 'log4j2.properties'}"
     # Kafka unmaps its index files through sun.misc.Unsafe; Java 25 warns of it at every start
     unsafe = "--sun-misc-unsafe-memory-access=allow"
-    return (str(site.java), *heap, *JVM_FLAGS, unsafe, "-Djava.awt.headless=true", logging, "-cp", classpath)
+    return (str(site.programs.java), *heap, *JVM_FLAGS, unsafe, "-Djava.awt.headless=true", logging, "-cp", classpath)
 
 
 def _format(site: Site, config: Path) -> None:
@@ -104,8 +121,8 @@ def _format(site: Site, config: Path) -> None:
         check=False,
     )
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise Transient(f"Kafka's storage could not be formatted: {' '.join(said)}")
+        said = [line for line in (done.stderr or done.stdout).splitlines() if line and not line.startswith("\tat ")]
+        raise Transient(f"Kafka's storage could not be formatted: {' '.join(said)[:500]}")
 
 
 _LOG4J = """\
@@ -124,4 +141,6 @@ logger.config.name = org.apache.kafka.common.config.AbstractConfig
 logger.config.level = error
 logger.mbean.name = kafka.utils.Log4jControllerRegistration$
 logger.mbean.level = error
+logger.change.name = state.change.logger
+logger.change.level = warn
 """

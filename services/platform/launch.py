@@ -84,9 +84,9 @@ def stop(layout: Layout) -> Stopped:
     running = tuple(name for name, part in state.parts.items() if is_alive(part.pid, part.created))
     if state.pid is not None and is_alive(state.pid, state.created):
         os.kill(state.pid, signal.SIGTERM)
-        if not wait_gone(state.pid, STOP_WITHIN_S):
+        if not wait_gone(state.pid, state.created, STOP_WITHIN_S):
             os.kill(state.pid, signal.SIGKILL)
-            wait_gone(state.pid, STOP_WITHIN_S)
+            wait_gone(state.pid, state.created, STOP_WITHIN_S)
         end_leftovers(read_state(layout.state_file) or state)
         return Stopped(running, supervisor_was_gone=False)
     return Stopped(end_leftovers(state), supervisor_was_gone=bool(running))

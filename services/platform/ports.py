@@ -14,11 +14,11 @@ USUAL_PORTS: Mapping[str, int] = {
     "registry_management": 18082,
     "postgres": 15432,
     "gateway": 18080,
+    "platform_metrics": 19100,
     "admission_metrics": 19101,
-    "gateway_metrics": 19102,
-    "clues_metrics": 19103,
-    "receipts_metrics": 19104,
-    "relay_metrics": 19105,
+    "clues_metrics": 19102,
+    "receipts_metrics": 19103,
+    "relay_metrics": 19104,
 }
 """Below the range from which Linux gives out ports by itself, so that a passing connection seldom takes one."""
 

@@ -48,7 +48,7 @@ def prepare(site: Site) -> Program:
         "log_timezone": "UTC",
         "timezone": "UTC",
     }
-    argv = [str(site.postgres_bin / "postgres"), "-D", str(home / "data")]
+    argv = [str(site.programs.postgres_bin / "postgres"), "-D", str(home / "data")]
     for name, value in options.items():
         argv += ["-c", f"{name}={value}"]
     # SIGINT is the fast shutdown; SIGTERM would wait until every client has gone
@@ -139,7 +139,7 @@ def _dsn(site: Site, database: str) -> str:
 
 
 def _initdb(site: Site, home: Path, user: str | None) -> None:
-    argv = [str(site.postgres_bin / "initdb"), "-D", str(home / "data"), "-U", OWNER]
+    argv = [str(site.programs.postgres_bin / "initdb"), "-D", str(home / "data"), "-U", OWNER]
     argv += ["--auth=scram-sha-256", f"--pwfile={home / 'password'}", "--encoding=UTF8", "--locale=C.UTF-8"]
     done = subprocess.run(
         argv,
@@ -161,7 +161,7 @@ def _hand_over(site: Site, home: Path, user: str) -> None:
     entry = pwd.getpwnam(user)
     for path in (home, home / "password"):
         os.chown(path, entry.pw_uid, entry.pw_gid)
-    for directory in (*home.resolve().parents, *site.postgres_bin.resolve().parents):
+    for directory in (*home.resolve().parents, *site.programs.postgres_bin.resolve().parents):
         mode = directory.stat().st_mode
         if not mode & stat.S_IXOTH:
             directory.chmod(mode | stat.S_IXOTH)

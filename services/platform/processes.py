@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 
 import psutil  # type: ignore[import-untyped, unused-ignore]
@@ -33,14 +34,13 @@ def is_alive(pid: int | None, created: float | None) -> bool:
         return False
 
 
-def wait_gone(pid: int, timeout_s: float) -> bool:
-    """Waits for a process to end; False when it still runs after the timeout."""
-    try:
-        psutil.Process(pid).wait(timeout_s)
-    except psutil.NoSuchProcess:
-        return True
-    except psutil.TimeoutExpired:
-        return False
+def wait_gone(pid: int, created: float | None, timeout_s: float) -> bool:
+    """Waits for a process to end, reaped by its parent or not; False when it still runs after the timeout."""
+    until = time.monotonic() + timeout_s
+    while is_alive(pid, created):
+        if time.monotonic() > until:
+            return False
+        time.sleep(_CLOSE_S)
     return True
 
 
@@ -48,13 +48,13 @@ def end_leftovers(state: PlatformState, within_s: float = 15.0) -> tuple[str, ..
     """Ends the recorded parts that still run although their supervisor does not; says which. Blocks."""
     ended = [name for name, part in state.parts.items() if is_alive(part.pid, part.created)]
     for name in reversed(ended):
-        pid = state.parts[name].pid
+        pid, created = state.parts[name].pid, state.parts[name].created
         assert pid is not None
         # PostgreSQL takes SIGTERM as "when all clients have gone"; SIGINT is its fast and clean stop
         _signal(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
-        if not wait_gone(pid, within_s):
+        if not wait_gone(pid, created, within_s):
             _signal(pid, signal.SIGKILL)
-            wait_gone(pid, within_s)
+            wait_gone(pid, created, within_s)
     return tuple(ended)
 
 

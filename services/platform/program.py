@@ -9,9 +9,9 @@ from pathlib import Path
 
 from services.platform.layout import Layout
 from services.platform.ports import LOOPBACK
-from services.runtime.settings import CommonSettings
+from services.platform.settings import PlatformSettings
 
-JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Xshare:auto")
+JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData")
 """One small collector and the quick compiler alone: a laptop gives the exchange, not the broker, its cores."""
 
 
@@ -27,17 +27,30 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
-    """What the parts are told: where they may write, their ports, which services are somebody else's."""
+class Programs:
+    """Checked programs of the platform; who only looks at a running platform needs none."""
 
-    layout: Layout
-    settings: CommonSettings
-    ports: Mapping[str, int]
     java: Path
     kafka_jars: tuple[Path, ...]
     registry_home: Path
     postgres_bin: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the parts are told: where they may write, their ports, which services are somebody else's."""
+
+    layout: Layout
+    settings: PlatformSettings
+    ports: Mapping[str, int]
     external: Mapping[str, str] = field(default_factory=dict)
+    installed: Programs | None = None
+
+    @property
+    def programs(self) -> Programs:
+        """The programs, for those who start some."""
+        assert self.installed is not None, "a site without programs can be looked at, not started"
+        return self.installed
 
     @property
     def kafka_bootstrap(self) -> str:

@@ -42,8 +42,8 @@ def prepare(site: Site) -> Program:
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "10",
     }
-    jar = site.registry_home / "quarkus-run.jar"
-    return Program(argv=(str(site.java), "-Xmx400m", *JVM_FLAGS, "-jar", str(jar)), env=env)
+    jar = site.programs.registry_home / "quarkus-run.jar"
+    return Program(argv=(str(site.programs.java), "-Xmx400m", *JVM_FLAGS, "-jar", str(jar)), env=env)
 
 
 def probe(site: Site) -> None:

@@ -15,17 +15,16 @@ import os
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import IO, Any
 
 from services.kernel.errors import IpxError
-from services.kernel.ports import Clock
+from services.platform.board import Board
 from services.platform.exchange import Step, ipx
 from services.platform.layout import Layout
 from services.platform.processes import created_at
 from services.platform.program import Part, Program, Site
 from services.platform.restart import Restarts
-from services.platform.state import Condition, PlatformState, write_state
+from services.platform.state import Condition
 
 PROBE_EVERY_S = 0.1
 BOOTSTRAP = "bootstrap"
@@ -35,21 +34,15 @@ ROTATE_ABOVE_BYTES = 32 << 20
 class Supervisor:
     """Keeps the given parts running on a site until it is told to stop. One use: ``run`` once."""
 
-    def __init__(self, site: Site, parts: Sequence[Part], steps: Sequence[Step], clock: Clock) -> None:
+    def __init__(self, site: Site, parts: Sequence[Part], steps: Sequence[Step], board: Board) -> None:
         self._site = site
         self._parts = tuple(parts)
         self._steps = tuple(steps)
-        self._clock = clock
+        self._board = board
         self._ready = {name: asyncio.Event() for name in (*(part.name for part in parts), BOOTSTRAP, *site.external)}
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._programs: dict[str, Program] = {}
         self._stopping = asyncio.Event()
-        self._state = PlatformState(
-            exchange=site.settings.exchange_name,
-            pid=os.getpid(),
-            created=created_at(os.getpid()),
-            ports=dict(site.ports),
-        )
 
     def stop(self) -> None:
         """Asks ``run`` to end; returns at once."""
@@ -58,10 +51,7 @@ class Supervisor:
     async def run(self) -> None:
         """Steps 4 to 6. Returns when every part has been stopped after ``stop``."""
         for part in self._parts:
-            self._note(part, port=self._site.ports[part.port], details=part.details(self._site))
-            if part.name in self._site.external:
-                self._ready[part.name].set()
-                self._note(part, condition=Condition.EXTERNAL, port=None)
+            self._board.open(part)
         for name in self._site.external:
             self._ready[name].set()
         tasks = [asyncio.create_task(self._keep(part)) for part in self._parts if part.name not in self._site.external]
@@ -72,13 +62,10 @@ class Supervisor:
             await self._stop_all(tasks)
 
     async def _until_stopped(self, tasks: Sequence[asyncio.Task[None]]) -> None:
-        stopping = asyncio.create_task(self._stopping.wait())
-        work = asyncio.gather(*tasks)
-        waited: set[asyncio.Future[Any]] = {stopping, work}
+        waited: set[asyncio.Task[Any]] = {asyncio.create_task(self._stopping.wait()), *tasks}
         done, _pending = await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        if work in done:
-            work.result()  # a keeper ends by a bug only: let it be seen, after every part was stopped
-            await stopping
+        for task in done:
+            task.result()  # a keeper ends by a bug only: let it be seen, after every part was stopped
 
     async def _keep(self, part: Part) -> None:
         """Step 4, for as long as the supervisor runs."""
@@ -90,7 +77,7 @@ class Supervisor:
             error = await self._live_once(part)
             self._ready[part.name].clear()
             restarts, delay_s = restarts.after(loop.time() - began)
-            self._note(
+            self._board.note(
                 part, condition=Condition.RESTARTING, pid=None, created=None, restarts=restarts.count, error=error
             )
             await asyncio.sleep(delay_s)
@@ -98,20 +85,20 @@ class Supervisor:
     async def _wait_for(self, part: Part) -> None:
         needed = [name for name in part.after if name in self._ready and not self._ready[name].is_set()]
         if needed:
-            self._note(part, condition=Condition.WAITING)
+            self._board.note(part, condition=Condition.WAITING)
         for name in needed:
             await self._ready[name].wait()
 
     async def _live_once(self, part: Part) -> str:
         """From preparation to the end of the process; says why it ended."""
-        self._note(part, condition=Condition.STARTING)
+        self._board.note(part, condition=Condition.STARTING)
         try:
             program = await asyncio.to_thread(part.prepare, self._site)
             process = await self._spawn(part.name, program)
         except (IpxError, OSError) as error:
             return str(error)
         self._running[part.name], self._programs[part.name] = process, program
-        self._note(part, pid=process.pid, created=created_at(process.pid))
+        self._board.note(part, pid=process.pid, created=created_at(process.pid))
         ending = asyncio.create_task(process.wait())
         prober = asyncio.create_task(self._probe_until_ready(part))
         try:
@@ -132,10 +119,10 @@ class Supervisor:
                 await asyncio.to_thread(part.probe, self._site)
                 break
             except IpxError as error:
-                if self._state.parts[part.name].error != str(error):
-                    self._note(part, error=str(error))
+                if self._board.state.parts[part.name].error != str(error):
+                    self._board.note(part, error=str(error))
             await asyncio.sleep(PROBE_EVERY_S)
-        self._note(part, condition=Condition.READY, was_ready=True, error=None)
+        self._board.note(part, condition=Condition.READY, was_ready=True, error=None)
         self._ready[part.name].set()
 
     async def _bootstrap(self) -> None:
@@ -146,13 +133,14 @@ class Supervisor:
             restarts = Restarts()
             while (code := await self._run_step(step)) != 0:
                 restarts, delay_s = restarts.after(0)
-                self._tell(bootstrap=f"{step.name} failed {restarts.count} times, last with {_describe(code)}")
+                self._board.tell(bootstrap=f"{step.name} failed {restarts.count} times, last with {_describe(code)}")
                 await asyncio.sleep(delay_s)
-        self._tell(bootstrap="done")
+        self._board.tell(bootstrap="done")
         self._ready[BOOTSTRAP].set()
+        await self._stopping.wait()
 
     async def _run_step(self, step: Step) -> int:
-        self._tell(bootstrap=f"{step.name}")
+        self._board.tell(bootstrap=f"{step.name}")
         env = {"IPX_STATE_DIR": str(self._site.layout.root)}
         process = await self._spawn(BOOTSTRAP, Program(argv=ipx(*step.argv), env=env))
         self._running[BOOTSTRAP], self._programs[BOOTSTRAP] = process, Program(argv=())
@@ -187,20 +175,8 @@ class Supervisor:
                 await _stop(processes[name], self._programs[name])
         for part in self._parts:
             if part.name not in self._site.external:
-                self._note(part, condition=Condition.STOPPED, pid=None, created=None, error=None)
-        self._tell(pid=None, created=None)
-
-    def _note(self, part: Part, **changes: Any) -> None:
-        before = self._state.parts.get(part.name)
-        if before is None or changes.get("condition", before.condition) != before.condition:
-            changes["since_ms"] = self._clock.now_ms()
-        changes.setdefault("log", str(self._site.layout.log(part.name)))
-        self._state = self._state.with_part(part.name, **changes)
-        write_state(self._site.layout.state_file, self._state)
-
-    def _tell(self, **changes: Any) -> None:
-        self._state = replace(self._state, **changes)
-        write_state(self._site.layout.state_file, self._state)
+                self._board.note(part, condition=Condition.STOPPED, pid=None, created=None, error=None)
+        self._board.tell(pid=None, created=None)
 
 
 async def _stop(process: asyncio.subprocess.Process, program: Program) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,12 +18,15 @@ from services.runtime.topics import FoundTopic, TopicPlan, Topics, TopicSpec, To
 @contextmanager
 def open_admin(settings: CommonSettings, *, timeout_ms: int = 10_000) -> Iterator[Any]:
     """An admin client, closed at the end; ``Transient`` when no broker answers within the timeout. Blocks."""
+    # kafka-python logs every failed attempt as an error; the last one reaches the caller as an exception anyway
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     try:
         admin = KafkaAdminClient(
             **settings.kafka_python(),
             client_id=f"{settings.exchange_name}-admin",
             bootstrap_timeout_ms=timeout_ms,
             request_timeout_ms=max(timeout_ms, 10_000),
+            reconnect_backoff_max_ms=250,
         )
     except KafkaError as error:
         raise Transient(f"Kafka at {settings.kafka_bootstrap} does not answer: {error}") from error
