@@ -24,6 +24,12 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 TABLES = Path(__file__).with_name("store.sql")
 _SETUP_LOCK = 4_917_263_001  # advisory lock: two workers that start together make the tables once
+_SESSION = {
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "15s",
+    "idle_in_transaction_session_timeout": "60s",
+}
 _AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
@@ -41,7 +47,8 @@ class Database:
         self._arguments: dict[str, Any] = {
             "application_name": f"ipx-{process}",
             "connect_timeout": 5,
-            "options": "-c timezone=UTC",
+            "tcp_user_timeout": 10_000,  # a server that vanished without a word is an outage too
+            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
         }
         self._pool = psycopg_pool.ConnectionPool(
             dsn,
@@ -63,18 +70,21 @@ class Database:
         After ``Transient`` it is not known whether the transaction was committed; callers must stand either.
         Blocks up to ``wait_s`` for a connection.
         """
+        with self.outages(), self._pool.connection() as connection:
+            yield connection
+
+    @contextmanager
+    def outages(self) -> Iterator[None]:
+        """Inside the block an outage of the server, and what a second try may mend, is ``Transient``."""
         try:
-            with self._pool.connection() as connection:
-                yield connection
+            yield
         except (*_AWAY, *_AGAIN) as error:
             raise Transient(f"PostgreSQL: {type(error).__name__}: {_first_line(error)}") from error
 
     def connect(self) -> Connection:
         """A connection of the caller's own, in autocommit, outside the pool (locks and LISTEN live on it)."""
-        try:
+        with self.outages():
             return psycopg.Connection.connect(self._dsn, autocommit=True, **self._arguments)
-        except _AWAY as error:
-            raise Transient(f"PostgreSQL: {type(error).__name__}: {_first_line(error)}") from error
 
     def ensure_schema(self, room: str, store_sql: str = "") -> None:
         """Makes the schema of a room with the runner's tables and what the room adds; does nothing the second time.
