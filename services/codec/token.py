@@ -86,7 +86,7 @@ def verify(token: str, key_of: KeyOf, audience: str, now_ms: int) -> Proof:
     # (1) size and form, (2) header
     key_id, claims = _read(token)
     # (3) claims
-    issued_s, expires_s = _check_claims(claims, key_id, audience, now_ms)
+    expires_s = _check_claims(claims, key_id, audience, now_ms)
     # (4) key known and valid now
     try:
         key = key_of(key_id, now_ms)
@@ -95,10 +95,15 @@ def verify(token: str, key_of: KeyOf, audience: str, now_ms: int) -> Proof:
     if key.participant != claims["iss"]:
         raise _unauthenticated("the key is not the issuer's")
     # (5) signature; the times were checked above, by our clock
-    times = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
     try:
         public = Ed25519PublicKey.from_public_bytes(key.public_key)
-        jwt.decode(token, public, algorithms=[_ALGORITHM], audience=audience, options=times)
+        jwt.decode(
+            token,
+            public,
+            algorithms=[_ALGORITHM],
+            audience=audience,
+            options={"verify_exp": False, "verify_iat": False, "verify_nbf": False},
+        )
     except (jwt.PyJWTError, ValueError) as error:
         raise _unauthenticated("the signature of the token does not verify") from error
     return Proof(key.participant, key_id, expires_s * 1000)
@@ -117,7 +122,7 @@ def _read(token: str) -> tuple[str, dict[str, Any]]:
     return header["kid"], claims
 
 
-def _check_claims(claims: dict[str, Any], key_id: str, audience: str, now_ms: int) -> tuple[int, int]:
+def _check_claims(claims: dict[str, Any], key_id: str, audience: str, now_ms: int) -> int:
     if claims.get("aud") != audience or claims.get("iss") != key_id.partition("#")[0]:
         raise _unauthenticated(f"expected a token for {audience}, issued by the owner of its key")
     issued_s, expires_s, begins_s = claims.get("iat"), claims.get("exp"), claims.get("nbf", 0)
@@ -129,7 +134,7 @@ def _check_claims(claims: dict[str, Any], key_id: str, audience: str, now_ms: in
         raise _unauthenticated(f"a token lives 1 to {MAX_LIFE_S} s")
     if expires_s * 1000 <= now_ms:
         raise _unauthenticated("the token has expired")
-    return issued_s, expires_s
+    return expires_s
 
 
 def _object(segment: str) -> dict[str, Any]:
