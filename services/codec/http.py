@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +22,11 @@ import httpx
 from services.kernel.errors import Transient
 
 MAX_REPLY_BYTES = 64 << 20
+_KNOWN_ADDRESSES = 1024
+
+if find_spec("sniffio") is None:
+    # httpcore tries to import it for every request; a search that finds nothing costs half a millisecond each time
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 class TimedOut(Transient):
@@ -99,7 +106,11 @@ class HttpClient(AbstractContextManager["HttpClient"]):
 
 
 class AsyncHttpClient:
-    """The same for asyncio; close it with ``await client.close()``."""
+    """The same for asyncio; close it with ``await client.close()``.
+
+    Speaks to httpx's transport, without the layers of its client for cookies, redirects and proxies from the environment,
+    none of which is wanted: that is 0.4 ms a request, a third of its cost.
+    """
 
     def __init__(
         self,
@@ -111,9 +122,12 @@ class AsyncHttpClient:
         authorities: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
+        self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
-        settings = _settings(timeout_s, connections, certificate, authorities)
-        self._client = httpx.AsyncClient(base_url=base_url, transport=transport, **settings)
+        self._transport = transport or httpx.AsyncHTTPTransport(
+            limits=_limits(connections), trust_env=False, verify=_tls(certificate, authorities)
+        )
+        self._addresses: dict[str, httpx.URL] = {}
 
     async def send(
         self,
@@ -133,8 +147,9 @@ class AsyncHttpClient:
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                request = _request(self._client, method, url, body, headers, query, timeout_s)
-                response = await self._client.send(request, stream=True)
+                request = self._request(method, url, body, headers, query, limit_s)
+                response = await self._transport.handle_async_request(request)
+                response.request = request
                 try:
                     chunks, size = [], _announced(response, most_bytes)
                     async for chunk in response.aiter_bytes():
@@ -150,11 +165,37 @@ class AsyncHttpClient:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._client.aclose()
+        await self._transport.aclose()
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str] | None,
+        query: Mapping[str, str] | None,
+        limit_s: float,
+    ) -> httpx.Request:
+        address = self._address(url)
+        return httpx.Request(
+            method,
+            address.copy_merge_params(query) if query else address,
+            content=body,
+            headers={"accept-encoding": "identity", **(headers or {})},
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), limit_s)},
+        )
+
+    def _address(self, url: str) -> httpx.URL:
+        known = self._addresses.get(url)
+        if known is None:
+            known = httpx.URL(url if "://" in url else self._base_url + url)
+            if "?" not in url and len(self._addresses) < _KNOWN_ADDRESSES:
+                self._addresses[url] = known
+        return known
 
 
 def _request(
-    client: httpx.Client | httpx.AsyncClient,
+    client: httpx.Client,
     method: str,
     url: str,
     body: bytes | None,
@@ -201,17 +242,25 @@ def _transient(method: str, url: str, error: Exception) -> Transient:
 def _settings(
     timeout_s: float, connections: int, certificate: str | tuple[str, str] | None, authorities: str | None
 ) -> dict[str, Any]:
-    settings: dict[str, Any] = {
+    return {
         "timeout": timeout_s,
-        "limits": httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60),
+        "limits": _limits(connections),
         "follow_redirects": False,
         "trust_env": False,
         "headers": {"accept-encoding": "identity"},
+        "verify": _tls(certificate, authorities),
     }
-    if certificate is not None or authorities is not None:
-        context = ssl.create_default_context(cafile=authorities)
-        if certificate is not None:
-            files = (certificate,) if isinstance(certificate, str) else certificate
-            context.load_cert_chain(*files)
-        settings["verify"] = context
-    return settings
+
+
+def _limits(connections: int) -> httpx.Limits:
+    return httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
+
+
+def _tls(certificate: str | tuple[str, str] | None, authorities: str | None) -> ssl.SSLContext | bool:
+    if certificate is None and authorities is None:
+        return True
+    context = ssl.create_default_context(cafile=authorities)
+    if certificate is not None:
+        files = (certificate,) if isinstance(certificate, str) else certificate
+        context.load_cert_chain(*files)
+    return context
