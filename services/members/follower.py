@@ -45,6 +45,9 @@ class MembersFollower:
         self._caught_up = threading.Event()
         self._state: FollowerState = "starting"
         self._corrupt: Corrupt | None = None
+        self._reached = 0
+        self._moved = threading.Condition()
+        self._consumer: Consumer | None = None
         self._thread = threading.Thread(target=self._run, name="members-follower", daemon=True)
 
     @property
@@ -76,8 +79,29 @@ class MembersFollower:
             raise Transient(f"{self._topic} has not been read to its end within {timeout_s:g} s ({self._state})")
         return history
 
+    def wait_current(self, timeout_s: float) -> History:
+        """Blocks until everything that stands in the log now has been read; ``Transient`` when Kafka is away, or at the timeout.
+
+        For whoever would otherwise refuse something because a member, a key or an agreement is not known.
+        """
+        consumer = self._consumer
+        try:
+            if consumer is None:
+                raise Transient(f"{self._topic} is not being followed ({self._state})")
+            end = consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=timeout_s)[1]
+        except (KafkaException, RuntimeError) as error:  # RuntimeError: the consumer was closed a moment ago
+            raise Transient(f"{self._topic}: {error}") from error
+        with self._moved:
+            is_there = self._moved.wait_for(lambda: self._reached >= end or self._corrupt is not None, timeout_s)
+        history = self.require()
+        if not is_there:
+            raise Transient(
+                f"{self._topic} has not been read up to offset {end} within {timeout_s:g} s ({self._state})"
+            )
+        return history
+
     def _run(self) -> None:
-        consumer = Consumer(self._kafka)
+        consumer = self._consumer = Consumer(self._kafka)
         consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
         try:
             while not self._stop.is_set():
@@ -87,9 +111,12 @@ class MembersFollower:
                     self._probe(consumer)
             self._state = "stopped"
         except Corrupt as error:
-            self._corrupt, self._state = error, "corrupt"
+            with self._moved:
+                self._corrupt, self._state = error, "corrupt"
+                self._moved.notify_all()
             self._caught_up.set()
         finally:
+            self._consumer = None
             consumer.close()
 
     def _take(self, message: Message) -> None:
@@ -101,11 +128,18 @@ class MembersFollower:
                 where = f"{self._topic}/0@{message.offset()}"
                 raise Corrupt(f"{where}: {refused.code}: {refused.message}") from refused
             self._state = "following"
+            self._come_to(message.offset() + 1)
         elif error.code() == KafkaError._PARTITION_EOF:
             self._state = "following"
+            self._come_to(message.offset())
             self._caught_up.set()
         else:
             self._state = "away"
+
+    def _come_to(self, offset: int) -> None:
+        with self._moved:
+            self._reached = offset
+            self._moved.notify_all()
 
     def _probe(self, consumer: Consumer) -> None:
         """Asks the broker: the end of a partition is reported once, so its silence says nothing after an outage."""
