@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
 
-from services.codec.content import Disclosure, content_digest, format_disclosure, new_disclosure
+from services.codec.content import Disclosure, content_digest, format_disclosure, new_disclosure, parse_disclosure
 from services.codec.schema import EventSchema, Value
 from services.codec.signature import sign, sign_batch
 from services.codec.statement import Statement, format_statement
@@ -132,6 +132,43 @@ def envelope_from_record(headers: Iterable[tuple[str, bytes]] | None, value: byt
         if attributes.get(name) != expected:
             raise Refused("bad-attribute", f"{name} is {expected} and nothing else", field=name)
     return schema_id, envelope_from_attributes(attributes, body)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a body holds: its value, the bytes of each segment, and the disclosure that goes with it."""
+
+    value: Value
+    parts: list[bytes]
+    disclosure: Disclosure
+
+
+def open_content(schema: EventSchema, envelope: Envelope) -> Content:
+    """The content of an envelope, after the statement was found to commit to it. The signature is not looked at.
+
+    Refuses ``statement-mismatch`` another type, schema or content than the statement says; and what decoding refuses, and
+    ``bad-disclosure``.
+    """
+    statement = envelope.statement
+    if statement.type != schema.name or statement.schema != schema.digest_text:
+        raise Refused(
+            "statement-mismatch",
+            f"the statement is of another schema than {schema.name} {schema.digest_text}",
+            field="type",
+        )
+    value, parts = schema.decode_parts(envelope.body)
+    disclosure = parse_disclosure(schema, envelope.salts)
+    digest = f"sha256:{content_digest(schema, parts, disclosure).hex()}"
+    if digest != statement.content:
+        raise Refused(
+            "statement-mismatch", f"the content is {digest}, the statement says otherwise", field="ipxcontent"
+        )
+    return Content(value, parts, disclosure)
+
+
+def check_content(schema: EventSchema, envelope: Envelope) -> Value:
+    """The value of an envelope whose statement commits to it; refuses as :func:`open_content` does."""
+    return open_content(schema, envelope).value
 
 
 @dataclass(frozen=True, slots=True)
