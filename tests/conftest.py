@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 PLATFORM = "kafka,registry,postgres"
 START_TIMEOUT_S = 600  # the first run on a machine fetches the artifacts
 TAIL_LINES = 15
+LINE_CHARS = 300
 REPORTED = pytest.StashKey[Path]()
 
 
@@ -192,5 +193,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         for log in (log for directory in directories for log in sorted((directory / "logs").glob("*.log"))):
             from services.platform.launch import last_lines
 
-            report.sections.append((f"end of {log.name}", "\n".join(last_lines(log, TAIL_LINES))))
+            lines = (line[:LINE_CHARS] for line in last_lines(log, TAIL_LINES))
+            report.sections.append((f"end of {log.name}", "\n".join(lines)))
     return report
