@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.codec.compatibility import Break, breaks_between
+from services.codec.examples import lint_examples, read_examples
 from services.codec.lint import Finding, lint_schema, lint_tables, lint_together
 from services.codec.registry import SchemaRegistry
 from services.codec.released import (
@@ -64,7 +65,7 @@ def lint(as_json: bool) -> None:
     elif findings:
         _table(("file", "where", "rule", "what is wrong"), (tuple(asdict(found).values()) for found in findings))
     else:
-        click.echo(f"{len(read_event_schemas())} schemas and their code tables are in order")
+        click.echo(f"{len(read_event_schemas())} schemas, their examples and code tables are in order")
     _exit(bool(findings))
 
 
@@ -137,6 +138,9 @@ def all_findings() -> list[Finding]:
     found = [finding for file, schema in schemas.items() for finding in lint_schema(file, schema, tables)]
     found += lint_together(schemas)
     found += lint_tables(tables)
+    if not found:  # an example of a schema that is out of order proves nothing
+        compiled = {event_type_of(schema): compile_schema(json.dumps(schema)) for schema in schemas.values()}
+        found += lint_examples(read_examples(), compiled, tables)
     known = {event_type_of(schema): file for file, schema in schemas.items()}
     for name in sorted(set(EVENT_TYPES) ^ set(known)):
         file = known.get(name, name)
