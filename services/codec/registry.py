@@ -1,6 +1,7 @@
 """The schema registry as the exchange uses it: the Confluent API that Apicurio serves at ``/apis/ccompat/v7``.
 
-Subjects follow RecordName: the full name of the record. Ids are asked for once and remembered, since they never change.
+Subjects follow RecordName: the full name of the record. The id of a schema is asked for once, since it never changes; what stands
+under an id is asked for every time, since ids come from outside (``schema_ids.py`` remembers with a bound).
 """
 
 from __future__ import annotations
@@ -19,10 +20,9 @@ _TYPE = {"content-type": "application/vnd.schemaregistry.v1+json"}
 class SchemaRegistry:
     """A blocking client of the registry. Raises ``Transient`` while it is away, ``Refused`` what it does not take."""
 
-    def __init__(self, base_url: str, *, timeout_s: float = 10.0) -> None:
-        self._http = HttpClient(base_url.rstrip("/"), timeout_s=timeout_s)
+    def __init__(self, base_url: str, *, timeout_s: float = 10.0, http: HttpClient | None = None) -> None:
+        self._http = http or HttpClient(base_url.rstrip("/"), timeout_s=timeout_s)
         self._ids: dict[bytes, int] = {}
-        self._texts: dict[int, str] = {}
 
     def register(self, subject: str, schema_text: str) -> int:
         """Id of the schema under the subject, registering it when it is new; refuses ``incompatible-schema``."""
@@ -54,13 +54,10 @@ class SchemaRegistry:
 
     def schema_of(self, schema_id: int) -> str:
         """Text of the schema with that id; refuses ``unknown-schema`` an id that the registry does not have."""
-        known = self._texts.get(schema_id)
-        if known is None:
-            reply = self._call("GET", f"/schemas/ids/{schema_id}", None)
-            if reply.status == 404:
-                raise Refused("unknown-schema", f"the registry has no schema with id {schema_id}")
-            known = self._texts[schema_id] = _read_text(reply, "schema")
-        return known
+        reply = self._call("GET", f"/schemas/ids/{schema_id}", None)
+        if reply.status == 404:
+            raise Refused("unknown-schema", f"the registry has no schema with id {schema_id}")
+        return _read_text(reply, "schema")
 
     def subjects(self) -> list[str]:
         """Every subject; also the cheapest question to ask whether the registry is there."""
