@@ -46,6 +46,7 @@ def lint_schema(file: str, schema: Schema, tables: CodeTables) -> tuple[Finding,
     if found:  # what cannot be compiled is not looked into: its other faults follow from that one
         return tuple(found)
     found += _names(file, schema)
+    found += _form(file, schema)
     for where, record in _records(schema):
         found += _record(file, where, record, tables)
     found += [
@@ -86,6 +87,31 @@ def _names(file: str, schema: Schema) -> Iterator[Finding]:
     expected = f"{namespace.rpartition('.')[2]}/{name}.avsc"
     if file != expected:
         yield Finding(file, "name", "names", f"{namespace}.{name} belongs in {expected}")
+
+
+def _form(file: str, schema: Schema) -> Iterator[Finding]:
+    """The registry gives a schema back as Avro's own library writes it; in that form its digest is the same there."""
+    namespace = schema.get("namespace", "")
+    for where, node in _named_types(schema):
+        if node is not schema and "namespace" in node:
+            yield Finding(file, where, "form", "a nested type takes the namespace of its event and does not repeat it")
+    for where, name in _names_meant(schema, schema["name"]):
+        if name.startswith(f"{namespace}."):
+            yield Finding(file, where, "form", f"within {namespace} the type is called {name.rpartition('.')[2]}")
+
+
+def _names_meant(node: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Every type that is given by name, with the path to it."""
+    if isinstance(node, str):
+        yield where, node
+    elif isinstance(node, list):
+        for branch in node:
+            yield from _names_meant(branch, where)
+    else:
+        for field in node.get("fields", ()):
+            yield from _names_meant(field["type"], f"{where}.{field['name']}")
+        if "items" in node:
+            yield from _names_meant(node["items"], f"{where}[]")
 
 
 def _record(file: str, where: str, record: Schema, tables: CodeTables) -> Iterator[Finding]:

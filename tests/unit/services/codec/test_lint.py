@@ -70,6 +70,8 @@ CHANGES: list[tuple[str, str, Change]] = [
     ("properties", "ThingSeen", lambda s: s.update({"ipx.colour": "red"})),
     ("order", "ThingSeen", lambda s: s.update({"ipx.order": [["began_at", "never_at"]]})),
     ("order", "ThingSeen", lambda s: s.update({"ipx.order": [["began_at", "colour"]]})),
+    ("form", "ThingSeen.owner", lambda s: _party(s).update(namespace="cn.ipx.clue")),
+    ("form", "ThingSeen.owners[]", lambda s: field(s, "owners")["type"].update(items="cn.ipx.clue.Party")),
     ("names", "name", lambda s: s.update(name="thing_seen")),
     ("names", "name", lambda s: s.update(name="OtherThing")),
     ("names", "namespace", lambda s: s.update(namespace="org.example")),
