@@ -15,8 +15,9 @@ from functools import cache
 from services.codec.entry import Entry, parse_entry
 from services.codec.envelope import Envelope, envelope_from_record
 from services.codec.released import ReleasedSchemas, load_released
+from services.codec.statement import Statement
 from services.events import from_value
-from services.events.clue import ClueResultReturned, MoveHadNoEffect, ReporterReferral
+from services.events.clue import ClueReported, ClueResultReturned, MoveHadNoEffect, ReporterReferral
 from services.events.receipt import Committed, Delivered, NotCommitted, OutcomesRecorded, Rejected
 from services.runtime.topics import Topics
 
@@ -92,8 +93,12 @@ class Tally:
 
     topics: Topics
     marks: Mapping[Place, int] = field(default_factory=dict)
-    published: dict[str, str] = field(default_factory=dict)
-    """Event id to source, of the clues family."""
+    published: dict[str, Statement] = field(default_factory=dict)
+    """Proposals of the clues family by event id, each subject in the order in which it was said."""
+    reports: dict[str, list[Statement]] = field(default_factory=dict)
+    """Proposed reports by the clue they are of."""
+    subjects: dict[str, str] = field(default_factory=dict)
+    """The clue by the number that its city gave it: ``CL-<division>-<number>``."""
     entries: dict[str, Entry] = field(default_factory=dict)
     refusals: dict[str, Refusal] = field(default_factory=dict)
     delivered: set[tuple[str, str]] = field(default_factory=set)
@@ -121,7 +126,13 @@ class Tally:
         elif envelope.entry is not None:
             self._take_entry(record, envelope, is_new)
         elif is_new and record.topic == self.topics.proposals(COUNTED_FAMILY):
-            self.published[envelope.statement.id] = envelope.statement.source
+            self._take_proposal(envelope.statement)
+
+    def _take_proposal(self, statement: Statement) -> None:
+        if statement.id not in self.published and statement.type == ClueReported.TYPE:
+            self.reports.setdefault(statement.subject, []).append(statement)
+            self.subjects[statement.subject.split("-", 2)[-1]] = statement.subject
+        self.published.setdefault(statement.id, statement)
 
     def _take_entry(self, record: Record, envelope: Envelope, is_new: bool) -> None:
         entry = parse_entry((envelope.entry or "").encode())
