@@ -73,6 +73,7 @@ class _Pair:
         self._entered: set[tuple[str, str]] = set()
 
     def compare(self, reader: Schema, writer: Schema, where: str) -> Iterator[tuple[str, str]]:
+        """Where and why the reader cannot read what the writer wrote, from here down."""
         reader, writer = self._resolve(reader, self._reader), self._resolve(writer, self._writer)
         if isinstance(writer, list):
             for branch in writer:

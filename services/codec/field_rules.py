@@ -102,6 +102,7 @@ class _Builder:
         self._records: dict[str, Step | None] = {}
 
     def record(self, schema: dict[str, Any]) -> Step | None:
+        """The step over a record's fields; None when no field of it has a rule."""
         steps = [(field["name"], step) for field in schema["fields"] if (step := self._field(field)) is not None]
         orders = tuple((first, second) for first, second in schema.get("ipx.order", ()))
         step = _record_step(tuple(steps), orders) if steps or orders else None
