@@ -1,0 +1,80 @@
+"""The web application: one table of routes, FastAPI over it, the event-carrying routes taken by the front directly.
+
+A handler is ``Incoming`` in, ``Reply`` or a named error out; nothing below this module and the front knows of ASGI.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from services.gateway.exchange import Incoming, Reply
+from services.gateway.front import INCOMING, ROUTE, Front, Handler
+from services.gateway.problems import Problem, RefusalTable
+from services.kernel.ports import Entropy
+from services.runtime.metrics import Metrics
+
+_CODE_OF_STATUS = {404: "not-found", 405: "method-not-allowed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way in. ``hot`` routes have no path parameters and are answered without FastAPI's own routing."""
+
+    method: str
+    path: str
+    handler: Handler
+    hot: bool = False
+
+
+def build_app(routes: tuple[Route, ...], refusals: RefusalTable, metrics: Metrics, entropy: Entropy) -> Front:
+    """The ASGI application over a table of routes."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    hot = {(route.method, route.path): route.handler for route in routes if route.hot}
+    front = Front(app, hot, refusals, metrics, entropy)
+    for route in routes:
+        app.add_api_route(
+            route.path,
+            _endpoint(front, route),
+            methods=[route.method],
+            response_class=Response,
+        )
+    app.add_exception_handler(HTTPException, _not_routed(refusals))
+    return front
+
+
+def _endpoint(front: Front, route: Route) -> Any:
+    async def endpoint(request: Request) -> Response:
+        incoming: Incoming = request.scope[INCOMING]
+        incoming.path_values = request.path_params
+        request.scope[ROUTE] = route.path
+        return _response(await front.answer(route.handler, incoming))
+
+    return endpoint
+
+
+def _not_routed(refusals: RefusalTable) -> Any:
+    async def answer(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        code = _CODE_OF_STATUS.get(status, "bad-request")
+        trace_id = request.scope[INCOMING].trace.trace_id
+        reply = refusals.reply(Problem(code, f"{request.method} {request.url.path[:200]} is not here"), trace_id)
+        allowed = (error.headers or {}).get("Allow") if isinstance(error, HTTPException) else None
+        if allowed:
+            reply = replace(reply, headers=(*reply.headers, (b"allow", allowed.encode())))
+        return _response(reply)
+
+    return answer
+
+
+def _response(reply: Reply) -> Response:
+    response = Response(reply.body, reply.status)
+    response.raw_headers = [
+        (b"content-type", reply.content_type),
+        (b"content-length", str(len(reply.body)).encode()),
+        *reply.headers,
+    ]
+    return response

@@ -1,0 +1,156 @@
+"""Runs the gateway: settings to a listening server, until SIGTERM.
+
+uvicorn on uvloop and httptools, in the process's own event loop. The port is bound before anything else is started, so
+that a taken port is said at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from types import FrameType
+
+import uvicorn
+import uvloop
+
+from services.gateway.app import Route, build_app
+from services.gateway.authenticating import Authenticator
+from services.gateway.catalogue import Catalogue, MembersLog
+from services.gateway.front import Front
+from services.gateway.inbox import InboxPages
+from services.gateway.openapi import build_document, load_examples
+from services.gateway.pages import load_pages
+from services.gateway.probes import Probes
+from services.gateway.problems import load_refusals
+from services.gateway.process import Parts, assemble, monotonic_s
+from services.gateway.protocol import BoundedProtocol
+from services.gateway.publishing import Publishing
+from services.gateway.settings import GatewaySettings
+from services.gateway.status import ReceiptStates, StatusOfEvents
+from services.gateway.throttle import Throttle
+from services.kernel.codes import load_code_tables
+from services.kernel.data import SCHEMAS_DIR
+from services.kernel.errors import BadSettings
+from services.runtime.logging import configure, get_logger
+from services.runtime.shell import SystemClock, SystemEntropy
+
+_KEEP_ALIVE_S = 75
+_BACKLOG = 512
+
+
+def run(settings: GatewaySettings) -> None:
+    """Serves until SIGTERM or SIGINT, then stops in order. ``BadSettings`` before anything was started."""
+    settings.checked()
+    configure("gateway", form=settings.log_format, level=settings.log_level)
+    with _bound(settings) as listener:
+        uvloop.run(_serve(settings, listener))
+
+
+async def _serve(settings: GatewaySettings, listener: socket.socket) -> None:
+    parts = assemble(settings)
+    front = web(parts)
+    BoundedProtocol.head_max_bytes = settings.gateway_head_max_bytes
+    server = _Server(_config(settings, front), parts)
+    parts.start()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await parts.stop()
+
+
+def web(parts: Parts) -> Front:
+    """The web application over the parts."""
+    settings, tables = parts.settings, load_code_tables(SCHEMAS_DIR / "codes")
+    authenticator = Authenticator(
+        lambda: parts.history().latest,
+        settings.exchange_name,
+        SystemClock(),
+        Throttle(settings.gateway_failed_rate_per_s, settings.gateway_failed_burst),
+        monotonic_s,
+        parts.metrics,
+    )
+    reads = Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests)
+    reader = authenticator.limited(reads)
+    publishing = Publishing(
+        parts.intake,
+        parts.released,
+        parts.producer,
+        parts.waits,
+        authenticator.participant,
+        Throttle(settings.gateway_publish_rate_per_s, settings.gateway_publish_burst_events),
+        monotonic_s,
+        parts.metrics,
+        settings,
+    )
+    inbox = InboxPages(parts.inboxes, reader)
+    status = StatusOfEvents(parts.outcomes, ReceiptStates(parts.database).states, parts.waits.recent, reader)
+    members = MembersLog(parts.history, reader)
+    catalogue = Catalogue(parts.released, tables)
+    probes = Probes(parts.checks, parts.metrics, parts.inboxes)
+    pages = load_pages(build_document(settings.base_url(), load_examples()))
+    routes = (
+        Route("POST", "/v1/events", publishing.post, hot=True),
+        Route("GET", "/v1/inbox", inbox.get, hot=True),
+        Route("GET", "/v1/events/{id}", status.get),
+        Route("GET", "/v1/members", members.page),
+        Route("GET", "/v1/schemas", catalogue.schemas),
+        Route("GET", "/v1/schemas/by-digest/{hex}", catalogue.schema_by_digest),
+        Route("GET", "/v1/schemas/{type}", catalogue.schema),
+        Route("GET", "/v1/codes", catalogue.codes),
+        Route("GET", "/v1/codes/{table}", catalogue.table),
+        Route("GET", "/livez", probes.live),
+        Route("GET", "/readyz", probes.ready),
+        Route("GET", "/healthz", probes.health),
+        Route("GET", "/metrics", probes.metrics),
+        Route("GET", "/openapi.json", pages.openapi),
+        Route("GET", "/docs", pages.page),
+        Route("GET", "/docs/{name}", pages.asset),
+    )
+    return build_app(routes, load_refusals(tables), parts.metrics, SystemEntropy())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, told to begin the stop by letting the waits end; a signal is handled, not raised again at the end."""
+
+    def __init__(self, config: uvicorn.Config, parts: Parts) -> None:
+        super().__init__(config)
+        self._parts = parts
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM or SIGINT; the second one ends at once."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+        self._loop.call_soon_threadsafe(self._parts.drain)
+
+
+def _config(settings: GatewaySettings, front: Front) -> uvicorn.Config:
+    return uvicorn.Config(
+        front,
+        loop="none",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=settings.gateway_behind_tls_proxy,
+        forwarded_allow_ips=settings.gateway_trusted_proxies,
+        limit_concurrency=settings.gateway_connections,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=round(settings.gateway_stop_timeout_s),
+        ssl_certfile=settings.gateway_tls_certfile,
+        ssl_keyfile=settings.gateway_tls_keyfile,
+    )
+
+
+def _bound(settings: GatewaySettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.gateway_host else socket.AF_INET
+    try:
+        listener = socket.create_server(
+            (settings.gateway_host, settings.gateway_port), family=family, backlog=_BACKLOG, reuse_port=False
+        )
+    except OSError as error:
+        raise BadSettings(f"{settings.gateway_host}:{settings.gateway_port} cannot be bound: {error}") from error
+    get_logger("gateway").info("bound", port=settings.gateway_port)
+    return listener
