@@ -18,7 +18,7 @@ Document = dict[str, Any]
 
 
 class Fault(StrEnum):
-    """Why a system did not take a document; values of the code table ``delivery_errors``."""
+    """Why a system did not take a document; also ``last_error`` of a negative receipt."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"

@@ -1,0 +1,115 @@
+create table if not exists about (name text primary key, value text not null) without rowid;
+
+-- where reading goes on: inbox/<participant>, pull/<connector>
+create table if not exists cursors (name text primary key, value text not null) without rowid;
+
+-- the next number by participant and log partition (copies) or .in partition (outcome records)
+create table if not exists numbers (
+  participant text not null,
+  log         text not null,
+  next        integer not null,
+  primary key (participant, log)
+) without rowid;
+
+-- what a city's system told, once for each of its own ids; the event id is made here, with the cursor
+create table if not exists happenings (
+  connector text not null,
+  item      text not null,
+  digest    blob not null,
+  state     text not null check (state in ('taken', 'ignored', 'dead')),
+  event     text,
+  at_ms     integer not null,
+  primary key (connector, item)
+) without rowid;
+
+-- what goes to the exchange: events of the city and receipts of the node, signed, in the order in which they were made
+create table if not exists outbox (
+  n           integer primary key autoincrement,
+  id          text not null unique,
+  participant text not null,
+  kind        text not null check (kind in ('event', 'receipt')),
+  type        text not null,
+  subject     text not null,
+  cause       text not null,
+  statement   text not null,                 -- sha256:<hex> of the statement, as an outcome names it
+  document    blob not null,                 -- structured CloudEvent
+  trace       text,
+  connector   text,
+  item        text,
+  made_ms     integer not null,
+  state       text not null default 'new' check (state in ('new', 'sent', 'admitted', 'refused')),
+  attempts    integer not null default 0,
+  sent_ms     integer,
+  log         text,
+  seq         integer,
+  code        text,
+  field       text,
+  message_zh  text,
+  message_en  text
+);
+create index if not exists outbox_state on outbox (participant, state, n);
+create index if not exists outbox_sent on outbox (state, sent_ms) where state = 'sent';
+
+-- how far an event of ours has come with each of its recipients, by their receipts
+create table if not exists progress (
+  event     text not null,
+  recipient text not null,
+  step      text not null,
+  at_ms     integer not null,
+  detail    text,
+  primary key (event, recipient, step)
+) without rowid;
+
+-- copies that came and verified, and notices of the node to its city; state is flat
+create table if not exists deliveries (
+  n           integer primary key autoincrement,
+  participant text not null,
+  id          text not null,
+  digest      blob not null,                 -- SHA-256 of the statement
+  type        text not null,
+  source      text not null,
+  subject     text not null,
+  agreement   text not null,
+  cause       text not null,
+  time_ms     integer not null,
+  log         text not null,
+  number      integer not null,
+  seq         integer not null,
+  admitted_ms integer not null,
+  withheld    text not null,
+  trace       text,
+  receipted   integer not null,              -- 1 when the source gets receipts of it
+  target      text,                          -- connector; null when nothing is pushed
+  body        text,                          -- value as JSON; null once the city has it
+  received_ms integer not null,
+  limit_s     integer not null,
+  due_ms      integer not null,
+  state       text not null check (state in ('pending', 'committed', 'rejected', 'dead', 'kept')),
+  attempts    integer not null default 0,
+  since_ms    integer not null,              -- when trying began: reception, or the last redrive
+  next_ms     integer not null default 0,
+  fault       text,
+  late        integer not null default 0,    -- 1 when the negative receipt of the time limit was signed
+  reference   text,
+  code        text,
+  city_code   text,
+  reason      text,
+  ended_ms    integer,
+  unique (participant, id)
+);
+create index if not exists deliveries_due on deliveries (target, next_ms, n) where state = 'pending';
+create index if not exists deliveries_subject on deliveries (target, subject, n) where state = 'pending';
+create index if not exists deliveries_limit on deliveries (due_ms) where state = 'pending' and late = 0;
+create index if not exists deliveries_reference on deliveries (participant, reference);
+
+-- copies that did not verify: kept, counted, never handed on, their number not counted as had
+create table if not exists unverified (
+  participant text not null,
+  digest      blob not null,
+  step        integer not null,
+  code        text not null,
+  reason      text not null,
+  document    blob not null,
+  at_ms       integer not null,
+  primary key (participant, digest)
+) without rowid;

@@ -1,0 +1,129 @@
+"""What the gateway says, read with care: pages of the inbox and of the members log become envelopes. Pure.
+
+Nothing here is believed; it is only brought into the form that ``verify.py`` judges. What cannot be brought into it is kept as
+it came, with the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from services.codec.envelope import Envelope, envelope_from_attributes
+from services.kernel.errors import Refused, Transient
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One item of an inbox page: as it came, and the envelope or why there is none."""
+
+    document: bytes
+    envelope: Envelope | Refused
+
+
+@dataclass(frozen=True, slots=True)
+class InboxPage:
+    """Items in order, and the cursor that acknowledges them."""
+
+    copies: tuple[Copy, ...]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage:
+    """Entries of the members log in order, and the number to ask for next."""
+
+    envelopes: tuple[Envelope, ...]
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An event of a batch that the gateway does not take."""
+
+    event: str | None
+    code: str
+    field: str | None
+    detail: str
+
+
+def read_inbox(body: bytes) -> InboxPage:
+    """A page of an inbox; ``Transient`` when it is not one, since asking again is all that can be done."""
+    document = _object(body)
+    items, cursor = document.get("items"), document.get("cursor")
+    if not isinstance(items, list) or not isinstance(cursor, str):
+        raise Transient("the gateway's inbox page has no items and cursor")
+    return InboxPage(tuple(_copy(item) for item in items), cursor)
+
+
+def read_members(body: bytes) -> MembersPage:
+    """A page of the members log; ``Transient`` when it is not one."""
+    document = _object(body)
+    items, following = document.get("items"), document.get("next")
+    if not isinstance(items, list) or not isinstance(following, int):
+        raise Transient("the gateway's members page has no items and next")
+    try:
+        return MembersPage(tuple(envelope_of(item) for item in items), following)
+    except Refused as error:
+        raise Transient(f"the gateway's members page has an item that is no envelope: {error.code}") from error
+
+
+def read_faults(body: bytes) -> tuple[Fault, ...]:
+    """Which events of a refused batch are at fault, by the problem document; for a single event, the problem itself."""
+    try:
+        document = _object(body)
+    except Transient:
+        return ()
+    items = document.get("items")
+    listed = items if isinstance(items, list) and items else [document]
+    return tuple(_fault(item) for item in listed if isinstance(item, dict))
+
+
+def envelope_of(item: Any) -> Envelope:
+    """The envelope of a structured CloudEvent with ``data_base64``; refuses ``bad-attribute``, ``missing-attribute``."""
+    if not isinstance(item, dict):
+        raise Refused("bad-attribute", "an item is not an object")
+    attributes: dict[str, str] = {}
+    for name, value in item.items():
+        if not isinstance(value, str):
+            raise Refused("bad-attribute", f"attribute {str(name)[:40]} is not text")
+        attributes[name] = value
+    try:
+        body = binascii.a2b_base64(attributes.get("data_base64", ""), strict_mode=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("bad-attribute", "data_base64 is not base64", field="data_base64") from error
+    if base64.b64encode(body).decode() != attributes.get("data_base64", ""):
+        raise Refused("bad-attribute", "data_base64 is not canonical base64", field="data_base64")
+    return envelope_from_attributes(attributes, body)
+
+
+def _copy(item: Any) -> Copy:
+    document = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return Copy(document, envelope_of(item))
+    except Refused as error:
+        return Copy(document, error)
+
+
+def _fault(item: Mapping[str, Any]) -> Fault:
+    event, field = item.get("id"), item.get("field")
+    return Fault(
+        event if isinstance(event, str) else None,
+        str(item.get("code", "bad-request"))[:64],
+        field[:128] if isinstance(field, str) else None,
+        str(item.get("detail", ""))[:500],
+    )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Transient("the gateway answered with what is not JSON") from error
+    if not isinstance(document, dict):
+        raise Transient("the gateway answered with JSON that is not an object")
+    return document
