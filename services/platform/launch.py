@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,12 +69,12 @@ def start(
     """
     layout.root.mkdir(parents=True, exist_ok=True, mode=0o700)
     layout.logs.mkdir(exist_ok=True)
-    process = _spawn(layout, only, environ)
-    try:
-        return _wait_until_ready(layout, process, watch, time.monotonic() + within_s)
-    except BaseException:
-        stop(layout)
-        raise
+    with ExitStack() as undo:
+        undo.callback(stop, layout)
+        process = _spawn(layout, only, environ)
+        state = _wait_until_ready(layout, process, watch, time.monotonic() + within_s)
+        undo.pop_all()
+        return state
 
 
 def stop(layout: Layout) -> Stopped:

@@ -46,14 +46,20 @@ class Layout:
 
 
 def cache_dir(layout: Layout, chosen: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
-    """The cache to use: the chosen one, else the user's, else (no writable home) one inside the state directory."""
+    """The cache to use: the chosen one, else the user's (made if it is missing), else one in the state directory.
+
+    The last is for a home that is missing or cannot be written to: permissions alone do not tell (a read-only file
+    system, another user's home), so making the directory is the test.
+    """
     if chosen is not None:
         return chosen
     base = environ.get("XDG_CACHE_HOME") or (f"{environ['HOME']}/.cache" if environ.get("HOME") else "")
-    users = Path(base) / "ipx" if base else None
-    return users if users is not None and _is_writable(users) else layout.root / "cache"
+    return Path(base) / "ipx" if base and _can_make(Path(base) / "ipx") else layout.root / "cache"
 
 
-def _is_writable(path: Path) -> bool:
-    existing = next(parent for parent in (path, *path.parents) if parent.exists())
-    return os.access(existing, os.W_OK | os.X_OK)
+def _can_make(path: Path) -> bool:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(path, os.W_OK | os.X_OK)

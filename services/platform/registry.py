@@ -22,10 +22,16 @@ _OK = 200
 
 def prepare(site: Site) -> Program:
     """Makes the registry's database and says how to start it. Blocks. Needs PostgreSQL to be there."""
-    database = conninfo_to_dict(postgres.sibling(postgres.dsn(site), _database(site)))
     postgres.ensure_database(postgres.dsn(site), _database(site))
+    jar = site.programs.registry_home / "quarkus-run.jar"
+    return Program(argv=(str(site.programs.java), "-Xmx400m", *JVM_FLAGS, "-jar", str(jar)), env=environment(site))
+
+
+def environment(site: Site) -> dict[str, str]:
+    """The registry's configuration: where it listens and where it keeps schemas; holds the database's password."""
+    database = conninfo_to_dict(postgres.dsn(site))
     host, port = database.get("host", LOOPBACK), database.get("port", "5432")
-    env = {
+    return {
         "QUARKUS_PROFILE": "prod",
         "QUARKUS_HTTP_HOST": LOOPBACK,
         "QUARKUS_HTTP_PORT": str(site.ports["registry"]),
@@ -34,7 +40,7 @@ def prepare(site: Site) -> Program:
         "QUARKUS_HTTP_ACCESS_LOG_ENABLED": "false",
         "APICURIO_STORAGE_KIND": "sql",
         "APICURIO_STORAGE_SQL_KIND": "postgresql",
-        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{host}:{port}/{database['dbname']}",
+        "APICURIO_DATASOURCE_URL": f"jdbc:postgresql://{host}:{port}/{_database(site)}",
         "APICURIO_DATASOURCE_USERNAME": str(database.get("user", postgres.OWNER)),
         "APICURIO_DATASOURCE_PASSWORD": str(database.get("password", "")),
         # twenty idle connections by default; one exchange on one machine needs few
@@ -42,8 +48,6 @@ def prepare(site: Site) -> Program:
         "APICURIO_DATASOURCE_JDBC_MIN_SIZE": "2",
         "APICURIO_DATASOURCE_JDBC_MAX_SIZE": "10",
     }
-    jar = site.programs.registry_home / "quarkus-run.jar"
-    return Program(argv=(str(site.programs.java), "-Xmx400m", *JVM_FLAGS, "-jar", str(jar)), env=env)
 
 
 def probe(site: Site) -> None:
