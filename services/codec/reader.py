@@ -187,6 +187,9 @@ class _Compiler:
     def fields(self, record: dict[str, Any], namespace: str, depth: int) -> Fields:
         if not record["fields"]:
             raise Refused("bad-schema", f"record {record['name']} has no fields")
+        for field in record["fields"]:
+            if field.get("default") and isinstance(field["default"], list | dict):
+                raise Refused("bad-schema", f"field {field['name']}: of arrays only the empty one can be a default")
         return tuple(
             (field["name"], *self._optional(field["type"], namespace, depth + 1)) for field in record["fields"]
         )

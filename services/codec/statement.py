@@ -32,7 +32,19 @@ _LINES = (
 )
 _STATEMENT = re.compile("".join(line + r"\n" for line in _LINES))
 _EACH = tuple(re.compile(line) for line in _LINES)
-_KEYS = ("form", "id", "source", "type", "subject", "time", "agreement", "addressee", "cause", "schema", "content")
+_KEYS = (
+    "ipx-event/v1",
+    "id",
+    "source",
+    "type",
+    "subject",
+    "time",
+    "agreement",
+    "addressee",
+    "cause",
+    "schema",
+    "content",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ def format_statement(s: Statement) -> bytes:
         f"agreement: {s.agreement}\naddressee: {s.addressee}\ncause: {s.cause}\nschema: {s.schema}\ncontent: {s.content}\n"
     )
     if len(text) > MAX_STATEMENT_BYTES or _STATEMENT.fullmatch(text) is None:
-        raise _first_bad_line(text)
+        raise _first_bad_line([_KEYS[0], *(f"{key}: {getattr(s, key)}" for key in _KEYS[1:])])
     _check(s)
     return text.encode("ascii")
 
@@ -78,7 +90,7 @@ def parse_statement(data: bytes) -> Statement:
     text = data.decode("latin-1")  # never fails, and a letter past ASCII fits no line
     match = _STATEMENT.fullmatch(text) if len(text) <= MAX_STATEMENT_BYTES else None
     if match is None:
-        raise _first_bad_line(text)
+        raise _first_bad_line(text.split("\n", len(_KEYS)))
     statement = Statement(*match.groups())
     _check(statement)
     return statement
@@ -93,16 +105,15 @@ def _check(s: Statement) -> None:
             raise Refused("bad-attribute", "addressees stand in ascending order, each once", field="addressee")
 
 
-def _first_bad_line(text: str) -> Refused:
-    if len(text) > MAX_STATEMENT_BYTES:
-        return Refused("bad-attribute", f"a statement has at most {MAX_STATEMENT_BYTES} bytes")
-    lines = text.split("\n")
+def _first_bad_line(lines: list[str]) -> Refused:
     for position, pattern in enumerate(_EACH):
         got = lines[position] if position < len(lines) else ""
         if pattern.fullmatch(got) is None:
             return Refused(
                 "bad-attribute",
-                f"line {position + 1} of the statement ({_KEYS[position]}) is not of the form taken: {got[:80]!r}",
+                f"line {position + 1} of the statement is not of the form taken: {got[:80]!r}",
                 field=_KEYS[position],
             )
-    return Refused("bad-attribute", "a statement has eleven lines, each ended by one LF, and nothing more")
+    return Refused(
+        "bad-attribute", f"a statement is eleven lines, each ended by one LF, of {MAX_STATEMENT_BYTES} bytes at most"
+    )
