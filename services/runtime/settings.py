@@ -75,6 +75,8 @@ class CommonSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Loopback port of ``/metrics``, ``/livez`` and ``/readyz``; 0 is off."""
+    fault_at: str | None = None
+    """Where a crash test makes this process die; read by ``faults.py``, never set outside tests."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
