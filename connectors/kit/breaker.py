@@ -73,6 +73,10 @@ class Breaker:
         self._until_ms = None
         self._probing = False
 
+    def released(self) -> None:
+        """The call was not made after all: nothing is known, and another may try."""
+        self._probing = False
+
     def failed(self) -> None:
         """The system did not answer, or answered nonsense."""
         probed, self._probing = self._probing, False

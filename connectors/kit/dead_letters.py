@@ -78,6 +78,15 @@ def mark_redrive(db: sqlite3.Connection, *, connector: str | None, item: str | N
     return [(str(row[0]), str(row[1]), str(row[2])) for row in rows]
 
 
+def wake_unknown(db: sqlite3.Connection, connector: str) -> None:
+    """A new reference of the city is known: happenings that were set aside for an unknown one are tried again."""
+    db.execute(
+        "update dead_letters set state = 'redrive' where state = 'dead' and connector = ? and way = 'from_city'"
+        " and code = 'unknown-reference'",
+        (connector,),
+    )
+
+
 def to_redrive(db: sqlite3.Connection, connector: str, limit: int = 200) -> list[Letter]:
     """Letters from the city of that connector that wait to be driven again, oldest first."""
     rows = db.execute(

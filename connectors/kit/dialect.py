@@ -23,7 +23,8 @@ _CITY, _CODES = "city.toml", "codes.toml"
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One city's way to say things. ``system`` is the rest of ``city.toml``, for the connector to compile."""
+    """One city's way to say things. ``system`` is ``city.toml`` for the connector to compile; ``kind_path`` and
+    ``key_path`` say where a happening has its kind and the city's own id."""
 
     name: str
     inward: Mapping[str, Inward]
@@ -31,6 +32,8 @@ class Dialect:
     ignored: frozenset[str]
     tables: Mapping[str, CodeTable]
     system: Mapping[str, Any]
+    kind_path: str
+    key_path: str
 
     def for_kind(self, kind: str) -> Inward | None:
         """The mapping of a happening of that kind; None when there is none."""
@@ -57,7 +60,17 @@ def load_dialect(name: str, folder: Path = CITIES_DIR) -> Dialect:
         if theirs is not None:
             outward[theirs.type] = theirs
     ignored = frozenset(str(kind) for kind in city.get("ignored_kinds", ()))
-    return Dialect(str(city.get("name", name)), inward, outward, ignored, tables, city)
+    pull = city.get("pull", {})
+    return Dialect(
+        name=str(city.get("name", name)),
+        inward=inward,
+        outward=outward,
+        ignored=ignored,
+        tables=tables,
+        system=city,
+        kind_path=str(pull.get("kind", "")),
+        key_path=str(pull.get("key", "")),
+    )
 
 
 def _gather(

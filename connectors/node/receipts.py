@@ -84,8 +84,9 @@ def rejected(
     city_code: str | None = None,
     field: str | None = None,
     connector: str | None = None,
+    step: str = "rejected",
 ) -> Receipt:
-    """The city's system refused it, or the node must not hand it on."""
+    """The city's system refused it, or the node must not hand it on (``step`` then names the reason in the id)."""
     event = Rejected(
         event=about.event,
         recipient=about.participant,
@@ -98,7 +99,7 @@ def rejected(
         field=field,
         connector=connector,
     )
-    return _receipt(about, "rejected", at_ms, event)
+    return _receipt(about, step, at_ms, event)
 
 
 def not_committed(

@@ -1,0 +1,94 @@
+"""What operators see of a node, and what they may ask of it: read from its database, beside the running node. No content.
+
+A redrive marks rows; the running node takes them up within a second or two, a stopped one when it starts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from connectors.kit import dead_letters
+from connectors.kit.dead_letters import TO_CITY
+from connectors.node import deliveries, happenings, outbox
+from connectors.node.config import NodeConfig
+from connectors.node.journal import open_database
+from services.kernel.errors import BadSettings
+
+
+@contextmanager
+def opened(path: Path, *, read_only: bool = True) -> Iterator[sqlite3.Connection]:
+    """The node's database; ``BadSettings`` when there is none yet."""
+    if not path.is_file():
+        raise BadSettings(f"{path}: no database; the node has not run with this configuration yet")
+    db = open_database(path, read_only=read_only)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def status(config: NodeConfig, db: sqlite3.Connection) -> dict[str, Any]:
+    """Per participant what came, what went and where reading stands; totals of what a person should look at."""
+    sent, came, told = outbox.counts(db), deliveries.counts(db), happenings.counts(db)
+    participants = {}
+    for member in config.participants:
+        connector = config.connector_name(member) if member.city is not None else None
+        numbers = db.execute("select log, next from numbers where participant = ? order by log", (member.id,))
+        participants[member.id] = {
+            "connector": connector,
+            "outbox": sent.get(member.id, {}),
+            "deliveries": came.get(member.id, {}),
+            "happenings": told.get(connector or "", {}),
+            "numbers": {str(log): int(following) for log, following in numbers},
+            "oldest_pending_ms": _oldest_pending(db, member.id),
+        }
+    return {
+        "node": config.node.name,
+        "participants": participants,
+        "dead_letters": dead_letters.count(db),
+        "unverified": int(db.execute("select count(*) from unverified").fetchone()[0]),
+    }
+
+
+def _oldest_pending(db: sqlite3.Connection, participant: str) -> int | None:
+    row = db.execute(
+        "select min(received_ms) from deliveries where participant = ? and state = 'pending'", (participant,)
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def listed_outbox(db: sqlite3.Connection, *, state: str | None, kind: str | None, limit: int) -> list[dict[str, Any]]:
+    """Events and receipts on their way to the exchange, newest first."""
+    return outbox.listed(db, state=state, kind=kind, limit=limit)
+
+
+def listed_dead_letters(db: sqlite3.Connection, *, connector: str | None, limit: int) -> list[dict[str, Any]]:
+    """What was set aside, with its reason; never what it says."""
+    return [
+        {
+            "connector": letter.connector,
+            "way": letter.way,
+            "item": letter.item,
+            "type": letter.type,
+            "code": letter.code,
+            "field": letter.field,
+            "reason": letter.reason,
+            "at_ms": letter.at_ms,
+        }
+        for letter in dead_letters.listed(db, connector, limit)
+    ]
+
+
+def redrive(db: sqlite3.Connection, *, connector: str | None, item: str | None, now_ms: int) -> list[dict[str, str]]:
+    """Marks dead letters to be driven again, all that fit; which they were."""
+    with db:
+        db.execute("begin immediate")
+        marked = dead_letters.mark_redrive(db, connector=connector, item=item)
+        for target, way, letter in marked:
+            if way == TO_CITY:
+                deliveries.redrive(db, target, letter, now_ms)
+    return [{"connector": target, "way": way, "item": letter} for target, way, letter in marked]
