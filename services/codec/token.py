@@ -27,7 +27,7 @@ MAX_TOKEN_BYTES: Final = 2048
 MAX_LIFE_S: Final = 300
 SKEW_S: Final = 60
 _ALGORITHM: Final = "EdDSA"
-_TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]{86}")
+_TOKEN = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]{85}[AQgw]")  # 64 bytes, the trailing bits zero
 
 
 class Key(Protocol):

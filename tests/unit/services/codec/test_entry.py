@@ -37,15 +37,19 @@ BYTES = written(ENTRY)
 
 
 def test_an_entry_reads_as_the_format_shows_it() -> None:
-    assert STATEMENT + (
-        f"signature: {ENVELOPE.signature}\n"
-        "admitted: 2026-11-24T06:11:37.456Z\n"
-        "log: ipx.clues/3\n"
-        "seq: 1042\n"
-        "members: 57\n"
-        "deliver: 320100.police 7 -reporter,-phone\n"
-        "deliver: 330100.market_regulator 118 full\n"
-    ).encode("ascii") == BYTES
+    assert (
+        STATEMENT
+        + (
+            f"signature: {ENVELOPE.signature}\n"
+            "admitted: 2026-11-24T06:11:37.456Z\n"
+            "log: ipx.clues/3\n"
+            "seq: 1042\n"
+            "members: 57\n"
+            "deliver: 320100.police 7 -reporter,-phone\n"
+            "deliver: 330100.market_regulator 118 full\n"
+        ).encode("ascii")
+        == BYTES
+    )
     assert parse_entry(BYTES) == ENTRY
 
 
