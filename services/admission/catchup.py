@@ -78,6 +78,7 @@ class LogReader:
         """``kafka`` are librdkafka's connection settings."""
         settings = {
             **kafka,
+            "log_level": 3,
             "group.id": f"{prefix}-catch-up",  # asked for by the client, never joined nor committed to
             "enable.auto.commit": False,
             "enable.partition.eof": True,

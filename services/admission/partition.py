@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from confluent_kafka import TopicPartition
 from services.admission.catchup import CatchUp, LogReader
 from services.admission.check import Door
 from services.admission.inbox_tail import InboxTail
-from services.admission.index import LogIndex, Place, SourceNumbers
+from services.admission.index import LogIndex, SourceNumbers
+from services.admission.index import Place as IndexPlace
 from services.admission.sequence import Numbers, Sequencing
 from services.runtime.topics import Topics
+
+Place = tuple[str, int]
+"""Topic and partition of proposals."""
 
 
 @dataclass(slots=True)
@@ -23,7 +28,8 @@ class Progress:
     numbers: Numbers
     sources: dict[str, SourceNumbers]
     in_offset: int
-    log_offset: int
+    count: int
+    log_offset: int = -1
 
     def told(self, error: object, message: object) -> None:
         """Delivery report of the last entry."""
@@ -45,6 +51,7 @@ class Partition:
     looks_back: bool = False
     catching_up: CatchUp | None = None
     is_ready: bool = False
+    caught_up_entries: int = 0
 
     @property
     def place(self) -> str:
@@ -65,20 +72,24 @@ class Partition:
         """The next proposal to read."""
         return TopicPartition(self.topics.proposals(self.door.family), self.number, self.position)
 
-    def catch_up(self, reader: LogReader, committed_offset: int) -> bool:
+    def catch_up(self, reader: LogReader, committed: Callable[[Place], int | None]) -> bool:
         """Goes on catching up for a moment; True, and ready, at the end. Raises what ``CatchUp.step`` raises.
 
-        ``committed_offset`` is that of the group for ``.in``. When the index knows another one, outcomes were given that it did not
-        count: it forgets the numbers, and they are read from the inboxes when they are needed.
+        ``committed`` tells the offset of the group for ``.in``, None while a transaction on it is open. When the index knows another one,
+        outcomes were given that it did not count: it forgets the numbers, and they are read from the inboxes when they are needed.
         """
         if self.catching_up is None:
             self.catching_up = CatchUp(reader, self.log_topic, self.number, self.index)
         if not self.catching_up.step():
             return False
+        in_offset = committed((self.where().topic, self.number))
+        if in_offset is None:
+            return False
+        self.caught_up_entries = self.catching_up.entries
         self.catching_up = None
-        self.position = committed_offset
-        if self.index.place().in_offset != committed_offset:
-            self.index.forget_outcomes(committed_offset)
+        if self.index.place().in_offset != in_offset:
+            self.index.forget_outcomes(in_offset)
+        self.position = in_offset
         self.numbers = self.index.numbers()
         self.sources = self.index.sources()
         self.looks_back = self.index.looks_back()
@@ -97,7 +108,7 @@ class Partition:
         """Takes over what a committed transaction brought. The index is written after Kafka, never before."""
         admitted = progress.sequencing.admitted
         before = self.index.place()
-        place = Place(
+        place = IndexPlace(
             log_offset=progress.log_offset if admitted else before.log_offset,
             leaf=admitted[-1].leaf if admitted else before.leaf,
             in_offset=progress.in_offset,

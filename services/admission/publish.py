@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from services.admission.records import Outgoing
 from services.kernel.errors import Transient
@@ -45,6 +45,7 @@ class Transactions:
         self._producer = Producer(
             {
                 **kafka,
+                "log_level": 3,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": timeout_ms,
                 "message.timeout.ms": timeout_ms,
@@ -83,14 +84,14 @@ class Transactions:
                 except KafkaException as error:
                     self._abort(error)
 
-    def commit(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
+    def commit(self, offsets: list[TopicPartition], group: Any) -> None:
         """Offsets and end of the transaction; when this returns, all of it is there for readers.
 
+        ``group`` is the metadata of the consumer group (``Consumer.consumer_group_metadata``) of when the batch was read.
         ``Aborted`` when nothing of it is, ``Fenced``. Keeps asking while Kafka is away: whether it was committed is not known before
         Kafka says so.
         """
         reach("admission.step10.offsets")
-        group = consumer.consumer_group_metadata()
         try:
             self._call(lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_S))
             reach("admission.step10.commit")

@@ -81,6 +81,7 @@ class Sequencing:
         self.admitted: list[Admitted] = []
         self.answers: list[Answer] = []
         self.kept: list[Unanswerable] = []
+        self.refused: list[Refusal] = []
         self._seen = dict(seen)
         self._next_seq = numbers.next_seq
         self._deliveries = dict(numbers.deliveries)
@@ -132,6 +133,7 @@ class Sequencing:
             if seen is not None and seen.digest == refused.digest:
                 self.answers.append(Answer(refused.source, self._first_outcome(refused.event, seen)))
                 return
+        self.refused.append(refused)
         if has_inbox:
             self.answers.append(Answer(refused.source, _refused_item(refused)))
         if refused.is_unreadable or not has_inbox:

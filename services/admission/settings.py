@@ -17,6 +17,8 @@ class AdmissionSettings(CommonSettings):
 
     admission_instance: str = Field(default="1", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     """Names this process among those of the group; a restart under the same name takes its partitions back at once."""
+    admission_static_member: bool = True
+    """Whether the partitions stay with the name while the process is away for a moment; not for a process that runs once."""
     admission_key_file: Path | None = None
     """Private key of ``exchange.admission``; by default ``<state directory>/keys/exchange.admission.key``."""
     admission_batch_events: int = Field(default=2000, ge=1, le=10_000)

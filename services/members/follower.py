@@ -31,6 +31,7 @@ class MembersFollower:
         self._topic = topics.log("members")
         self._kafka = {
             **kafka,
+            "log_level": 3,  # librdkafka's own words go to stderr unformed: errors alone
             "group.id": f"{topics.prefix}-members-follower",  # asked for by the client, never joined nor committed to
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -47,7 +48,8 @@ class MembersFollower:
         self._corrupt: Corrupt | None = None
         self._reached = 0
         self._moved = threading.Condition()
-        self._consumer: Consumer | None = None
+        self._asking = threading.Lock()
+        self._asker: Consumer | None = None
         self._thread = threading.Thread(target=self._run, name="members-follower", daemon=True)
 
     @property
@@ -64,6 +66,10 @@ class MembersFollower:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=10)
+        with self._asking:
+            if self._asker is not None:
+                self._asker.close()
+                self._asker = None
 
     def require(self) -> History:
         """The history; raises ``Corrupt`` when the log was found not to be what it must be."""
@@ -84,13 +90,7 @@ class MembersFollower:
 
         For whoever would otherwise refuse something because a member, a key or an agreement is not known.
         """
-        consumer = self._consumer
-        try:
-            if consumer is None:
-                raise Transient(f"{self._topic} is not being followed ({self._state})")
-            end = consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=timeout_s)[1]
-        except (KafkaException, RuntimeError) as error:  # RuntimeError: the consumer was closed a moment ago
-            raise Transient(f"{self._topic}: {error}") from error
+        end = self._end(timeout_s)
         with self._moved:
             is_there = self._moved.wait_for(lambda: self._reached >= end or self._corrupt is not None, timeout_s)
         history = self.require()
@@ -100,8 +100,18 @@ class MembersFollower:
             )
         return history
 
+    def _end(self, timeout_s: float) -> int:
+        """Offset after the last committed record. Asked by a client of its own: one client does not serve two threads at once."""
+        with self._asking:
+            if self._asker is None:
+                self._asker = Consumer(self._kafka)
+            try:
+                return int(self._asker.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=timeout_s)[1])
+            except KafkaException as error:
+                raise Transient(f"{self._topic}: {error.args[0].name()}") from error
+
     def _run(self) -> None:
-        consumer = self._consumer = Consumer(self._kafka)
+        consumer = Consumer(self._kafka)
         consumer.assign([TopicPartition(self._topic, 0, OFFSET_BEGINNING)])
         try:
             while not self._stop.is_set():
@@ -116,7 +126,6 @@ class MembersFollower:
                 self._moved.notify_all()
             self._caught_up.set()
         finally:
-            self._consumer = None
             consumer.close()
 
     def _take(self, message: Message) -> None:

@@ -1,0 +1,214 @@
+"""The loop: read, check, verify, decide, write, one batch after the other, each stage beside those of its neighbours.
+
+While the transaction of a batch is being committed, the next batch is read and checked, and its signatures are verified; the index
+of the first is written before the second is decided, so that every decision knows all before it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+
+from services.admission.catchup import LogReader
+from services.admission.deciding import Brought, Deciding
+from services.admission.group import Group
+from services.admission.inbox_tail import InboxTail
+from services.admission.inboxes import Inboxes
+from services.admission.outcomes import OutcomeWriter, by_source
+from services.admission.partition import Partition, Place
+from services.admission.proposal import Proposed
+from services.admission.publish import Transactions
+from services.admission.records import Outgoing, copies, log_record, quarantined
+from services.admission.telling import Telling
+from services.kernel.errors import Corrupt
+from services.kernel.instants import format_instant
+from services.runtime.faults import reach
+from services.runtime.topics import Topics
+
+_IDLE_S = 0.2
+_CATCHING_UP_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a session works with; made by ``run.py``, closed by it."""
+
+    topics: Topics
+    deciding: Deciding
+    transactions: Transactions
+    reader: LogReader
+    tail: InboxTail
+    inboxes: Inboxes
+    outcomes: OutcomeWriter
+    telling: Telling
+    open_partition: Callable[[Place], Partition]
+    batch_events: int
+    gather_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A batch whose transaction is being committed."""
+
+    brought: list[Brought]
+    committed: Future[None]
+    begun_s: float
+
+
+class Session:
+    """One membership in the group, from joining to the first error that asks for a new one."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._partitions: dict[Place, Partition] = {}
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._in_flight: InFlight | None = None
+
+    def run(self, group: Group, is_stopping: Callable[[], bool]) -> None:
+        """Works until it is to stop; ``Transient`` when a new session may help, ``Corrupt``. Nothing is left half done.
+
+        What was read and not committed is read again by the next session.
+        """
+        try:
+            while not is_stopping():
+                self._turn(group)
+            self._settle()
+        finally:
+            self._committer.shutdown()
+            self.lost(list(self._partitions))
+
+    def gained(self, places: list[Place]) -> None:
+        """These partitions are this process's now; they are read when their index has caught up."""
+        for place in places:
+            self._partitions[place] = self._tools.open_partition(place)
+        self._tell_partitions()
+
+    def lost(self, places: list[Place]) -> None:
+        """These are not any more. What is in flight is waited for, since it may still be committed."""
+        if self._in_flight is not None:
+            self._in_flight.committed.exception()
+        for place in places:
+            partition = self._partitions.pop(place, None)
+            if partition is not None:
+                partition.close()
+
+    def _turn(self, group: Group) -> None:
+        tools = self._tools
+        is_catching_up = self._catch_up(group)
+        first_s = 0.0 if self._in_flight is not None else _CATCHING_UP_S if is_catching_up else _IDLE_S
+        records = [
+            record for record in group.read(tools.batch_events, first_s, tools.gather_s) if self._is_ready(record)
+        ]
+        tools.telling.kafka(is_away=group.is_away)
+        registry = tools.deciding.follower.require().latest
+        if not records:
+            self._settle()
+            return
+        with tools.telling.step("check"):
+            shares = tools.deciding.stages.begin(records, registry)
+        self._settle()
+        with tools.telling.step("decide"):
+            brought = tools.deciding.decide(shares, registry, self._partitions)
+        with tools.telling.step("write"):
+            self._write(group, brought)
+
+    def _is_ready(self, record: Proposed) -> bool:
+        """Not so for what was read just before its partition was taken away."""
+        partition = self._partitions.get((record.topic, record.partition))
+        return partition is not None and partition.is_ready
+
+    def _catch_up(self, group: Group) -> bool:
+        place = next((place for place, partition in self._partitions.items() if not partition.is_ready), None)
+        if place is None:
+            return False
+        partition = self._partitions[place]
+        if partition.catch_up(self._tools.reader, group.committed):
+            group.resume(place)
+            self._tools.telling.caught_up(partition)
+        self._tell_partitions()
+        return True
+
+    def _tell_partitions(self) -> None:
+        waiting = sum(not partition.is_ready for partition in self._partitions.values())
+        self._tools.telling.partitions(len(self._partitions), waiting)
+
+    def _write(self, group: Group, brought: list[Brought]) -> None:
+        """Step 10: one transaction, whose commit goes on beside the next batch."""
+        tools = self._tools
+        admitted = format_instant(
+            max(one.progress.numbers.admitted_ms for one in brought) or tools.deciding.clock.now_ms()
+        )
+        tools.inboxes.ensure(_inboxes_of(brought))
+        outcomes = list(self._outcomes(brought, admitted))
+        begun_s = time.perf_counter()
+        tools.transactions.begin()
+        tools.transactions.write(_logged(brought))
+        reach("admission.step10.log")
+        tools.transactions.write(_copied(brought, tools.topics))
+        reach("admission.step10.inboxes")
+        tools.transactions.write(outcomes)
+        tools.transactions.write(
+            quarantined(kept, tools.topics) for one in brought for kept in one.progress.sequencing.kept
+        )
+        reach("admission.step10.outcomes")
+        offsets = [
+            TopicPartition(one.partition.where().topic, one.partition.number, one.progress.in_offset) for one in brought
+        ]
+        committed = self._committer.submit(tools.transactions.commit, offsets, group.metadata())
+        self._in_flight = InFlight(brought, committed, begun_s)
+
+    def _outcomes(self, brought: list[Brought], admitted: str) -> Iterator[Outgoing]:
+        tools = self._tools
+        for one in brought:
+            for source, items in by_source(one.progress.sequencing.answers).items():
+                numbers = one.partition.source_numbers(source, tools.tail)
+                records, after = tools.outcomes.write(one.partition.place, source, items, numbers, admitted)
+                one.progress.sources[source] = after
+                for record in records:
+                    yield Outgoing(tools.topics.inbox(source), 0, record.key, record.value, record.headers)
+
+    def _settle(self) -> None:
+        """Waits for the commit that is in flight, then writes the indexes; raises what the commit raised."""
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is None:
+            return
+        in_flight.committed.result()
+        seconds = time.perf_counter() - in_flight.begun_s
+        for one in in_flight.brought:
+            if one.partition in self._partitions.values():
+                if one.progress.sequencing.admitted and one.progress.log_offset < 0:
+                    raise Corrupt(f"{one.partition.log}: committed without a delivery report")
+                one.partition.accept(one.progress)
+        reach("admission.step10.indexed")
+        self._tools.telling.committed(((one.partition, one.progress) for one in in_flight.brought), seconds)
+
+
+def _inboxes_of(brought: list[Brought]) -> set[str]:
+    """Everybody that the transaction writes to, and every participant that it registers."""
+    wanted: set[str] = set()
+    for one in brought:
+        wanted.update(answer.source for answer in one.progress.sequencing.answers)
+        wanted.update(d.recipient for event in one.progress.sequencing.admitted for d in event.deliveries)
+        if one.partition.door.family == "members":
+            wanted.update(one.registry.participants)
+    return wanted
+
+
+def _logged(brought: list[Brought]) -> Iterator[Outgoing]:
+    for one in brought:
+        admitted = one.progress.sequencing.admitted
+        topic = one.partition.log_topic
+        for event in admitted[:-1]:
+            yield log_record(event, topic)
+        for event in admitted[-1:]:
+            yield log_record(event, topic, one.progress.told)
+
+
+def _copied(brought: list[Brought], topics: Topics) -> Iterator[Outgoing]:
+    for one in brought:
+        for event in one.progress.sequencing.admitted:
+            yield from copies(event, one.partition.log, topics)
