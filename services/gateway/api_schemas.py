@@ -82,14 +82,28 @@ _FAULT = {
     "code": text("refusal code, /v1/codes/refusal_codes · 拒绝代码"),
     "detail": text("what was expected and what came · 说明"),
 }
+_RECEIPT: dict[str, Schema] = {
+    "at": text("when the recipient says · 接收方所述时间", _INSTANT),
+    "admitted": text("when the receipt was admitted · 回执准入时间", _INSTANT),
+    "receipt": EVENT_ID,
+}
+_SAID: dict[str, Schema] = {
+    "reference": text("reference in the recipient's own system · 接收方业务系统编号"),
+    "code": text("/v1/codes/business_codes · 业务代码"),
+    "city_code": text("the recipient system's own code · 接收方系统代码"),
+    "field": text("field concerned · 涉及的字段"),
+    "reason": text("why · 原因"),
+    "connector": text("connector · 连接器"),
+    "attempts": number("attempts · 尝试次数"),
+}
+_STEP_NAME = text("/v1/codes/receipt_steps · 步骤")
 _STEP = record(
-    "one step of a delivery · 送达的一步",
-    {"step": text("/v1/codes/receipt_steps, or a missing one · 步骤"), "at": text("when · 时间", _INSTANT)},
+    "one step of a delivery, its first receipt · 送达的一步及其首个回执",
+    {"step": _STEP_NAME, **_RECEIPT},
     {
-        "reference": text("reference in the recipient's own system · 接收方业务系统编号"),
-        "code": text("the recipient's business code · 业务代码"),
-        "reason": text("why it was rejected or is missing · 原因"),
-        "event": EVENT_ID,
+        **_SAID,
+        "late_by_ms": number("how late · 迟延毫秒数"),
+        "last": record("the last receipt of several · 最后一个回执", _RECEIPT, _SAID),
     },
 )
 
@@ -126,12 +140,37 @@ SCHEMAS: dict[str, Schema] = {
     "Status": record(
         "What became of an event: the source sees every recipient, a recipient itself alone · 事件状态",
         {"id": EVENT_ID, "source": PARTICIPANT, "recipients": list_of("", ref("Recipient"))},
-        {"outcome": ref("Outcome")},
+        {
+            "outcome": ref("Outcome"),
+            "type": _ATTRIBUTES["type"],
+            "subject": _ATTRIBUTES["subject"],
+            "agreement": _ATTRIBUTES["ipxagreement"],
+            "cause": EVENT_ID,
+            "log": text("log partition · 日志分区"),
+            "seq": number("place in that partition · 在分区中的序号"),
+            "admitted": text("when it was admitted · 准入时间", _INSTANT),
+        },
     ),
     "Recipient": record(
         "The steps of one delivery · 一个接收方的各步骤",
-        {"recipient": PARTICIPANT, "steps": list_of("in order · 按顺序", _STEP)},
-        {"number": number("number of the copy · 副本序号"), "log": text("log partition · 日志分区")},
+        {
+            "recipient": PARTICIPANT,
+            "number": number("number of the copy · 副本序号"),
+            "status": text("committed or rejected as its system said last, else delivered, else admitted · 状态"),
+            "steps": list_of("as far as there are receipts · 已有回执的步骤", _STEP),
+            "missing": list_of(
+                "steps without receipt when they were due · 到期未有回执的步骤",
+                record("", {"step": _STEP_NAME, "due": text("", _INSTANT)}),
+            ),
+        },
+        {
+            "withheld": list_of("fields that it does not see · 未披露的字段", {"type": "string"}),
+            "due": record(
+                "when steps are due · 各步骤期限",
+                {},
+                {"delivered": text("", _INSTANT), "committed": text("", _INSTANT)},
+            ),
+        },
     ),
     "InboxPage": record(
         "Records of an inbox · 收件箱",

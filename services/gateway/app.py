@@ -11,9 +11,15 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.exchange import Incoming, Reply
 from services.gateway.front import INCOMING, ROUTE, Front, Handler
+from services.gateway.inbox import InboxPages
+from services.gateway.pages import Pages
+from services.gateway.probes import Probes
 from services.gateway.problems import Problem, RefusalTable
+from services.gateway.publishing import Publishing
+from services.gateway.status import StatusOfEvents
 from services.kernel.ports import Entropy
 from services.runtime.metrics import Metrics
 
@@ -28,6 +34,42 @@ class Route:
     path: str
     handler: Handler
     hot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who answers what."""
+
+    publishing: Publishing
+    inbox: InboxPages
+    status: StatusOfEvents
+    members: MembersLog
+    catalogue: Catalogue
+    probes: Probes
+    pages: Pages
+
+
+def route_table(handlers: Handlers) -> tuple[Route, ...]:
+    """Every way in."""
+    catalogue, probes, pages = handlers.catalogue, handlers.probes, handlers.pages
+    return (
+        Route("POST", "/v1/events", handlers.publishing.post, hot=True),
+        Route("GET", "/v1/inbox", handlers.inbox.get, hot=True),
+        Route("GET", "/v1/events/{id}", handlers.status.get),
+        Route("GET", "/v1/members", handlers.members.page),
+        Route("GET", "/v1/schemas", catalogue.schemas),
+        Route("GET", "/v1/schemas/by-digest/{hex}", catalogue.schema_by_digest),
+        Route("GET", "/v1/schemas/{type}", catalogue.schema),
+        Route("GET", "/v1/codes", catalogue.codes),
+        Route("GET", "/v1/codes/{table}", catalogue.table),
+        Route("GET", "/livez", probes.live),
+        Route("GET", "/readyz", probes.ready),
+        Route("GET", "/healthz", probes.health),
+        Route("GET", "/metrics", probes.metrics),
+        Route("GET", "/openapi.json", pages.openapi),
+        Route("GET", "/docs", pages.page),
+        Route("GET", "/docs/{name}", pages.asset),
+    )
 
 
 def build_app(routes: tuple[Route, ...], refusals: RefusalTable, metrics: Metrics, entropy: Entropy) -> Front:

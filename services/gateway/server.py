@@ -13,7 +13,7 @@ from types import FrameType
 import uvicorn
 import uvloop
 
-from services.gateway.app import Route, build_app
+from services.gateway.app import Handlers, build_app, route_table
 from services.gateway.authenticating import Authenticator
 from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.front import Front
@@ -82,31 +82,16 @@ def web(parts: Parts) -> Front:
         parts.metrics,
         settings,
     )
-    inbox = InboxPages(parts.inboxes, reader)
-    status = StatusOfEvents(parts.outcomes, ReceiptStates(parts.database).states, parts.waits.recent, reader)
-    members = MembersLog(parts.history, reader)
-    catalogue = Catalogue(parts.released, tables)
-    probes = Probes(parts.checks, parts.metrics, parts.inboxes)
-    pages = load_pages(build_document(settings.base_url(), load_examples()))
-    routes = (
-        Route("POST", "/v1/events", publishing.post, hot=True),
-        Route("GET", "/v1/inbox", inbox.get, hot=True),
-        Route("GET", "/v1/events/{id}", status.get),
-        Route("GET", "/v1/members", members.page),
-        Route("GET", "/v1/schemas", catalogue.schemas),
-        Route("GET", "/v1/schemas/by-digest/{hex}", catalogue.schema_by_digest),
-        Route("GET", "/v1/schemas/{type}", catalogue.schema),
-        Route("GET", "/v1/codes", catalogue.codes),
-        Route("GET", "/v1/codes/{table}", catalogue.table),
-        Route("GET", "/livez", probes.live),
-        Route("GET", "/readyz", probes.ready),
-        Route("GET", "/healthz", probes.health),
-        Route("GET", "/metrics", probes.metrics),
-        Route("GET", "/openapi.json", pages.openapi),
-        Route("GET", "/docs", pages.page),
-        Route("GET", "/docs/{name}", pages.asset),
+    handlers = Handlers(
+        publishing=publishing,
+        inbox=InboxPages(parts.inboxes, reader),
+        status=StatusOfEvents(parts.outcomes, ReceiptStates(parts.database).states, parts.waits.recent, reader),
+        members=MembersLog(parts.history, reader),
+        catalogue=Catalogue(parts.released, tables),
+        probes=Probes(parts.checks, parts.metrics, parts.inboxes),
+        pages=load_pages(build_document(settings.base_url(), load_examples())),
     )
-    return build_app(routes, load_refusals(tables), parts.metrics, SystemEntropy())
+    return build_app(route_table(handlers), load_refusals(tables), parts.metrics, SystemEntropy())
 
 
 class _Server(uvicorn.Server):

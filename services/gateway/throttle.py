@@ -38,7 +38,7 @@ class Throttle:
         return wait_s
 
     def wait_s(self, name: str, now_s: float) -> float:
-        """Seconds until the bucket of the name is above empty; 0 when it is now. Takes nothing."""
+        """Seconds until the bucket of the name holds one token; 0 when it does now. Takes nothing."""
         bucket = self._buckets.get(name)
         if bucket is None:
             self._make_room()
@@ -46,7 +46,7 @@ class Throttle:
         elapsed_s = max(0.0, now_s - bucket.at_s)
         bucket.level = min(self._burst, bucket.level + elapsed_s * self._rate_per_s)
         bucket.at_s = now_s
-        return 0.0 if bucket.level > 0.0 else -bucket.level / self._rate_per_s + 0.001
+        return 0.0 if bucket.level >= 1.0 else (1.0 - bucket.level) / self._rate_per_s
 
     def charge(self, name: str, cost: float, now_s: float) -> None:
         """Takes the cost whatever is there: for what is known only after it was done, a failed attempt for one."""

@@ -50,7 +50,9 @@ def make() -> dict[str, Any]:
     entropy = CountedEntropy()
     reported, accepted = RELEASED.named(REPORTED), RELEASED.named(ACCEPTED)
     clue = _data(REPORTED, "valid-online")
-    single = seal(reported, json_form(reported).read(clue), _draft(entropy, "CL-320100-2026-000123"), signer_of(NANJING), entropy)
+    single = seal(
+        reported, json_form(reported).read(clue), _draft(entropy, "CL-320100-2026-000123"), signer_of(NANJING), entropy
+    )
     bulk = _data(REPORTED, "valid-handed-over-in-bulk")
     pair = seal_batch(
         [
@@ -60,7 +62,7 @@ def make() -> dict[str, Any]:
         signer_of(NANJING),
         entropy,
     )
-    taken = _data(ACCEPTED, sorted(e.name for e in read_examples() if e.type == ACCEPTED and e.expects is None)[0])
+    taken = _data(ACCEPTED, min(e.name for e in read_examples() if e.type == ACCEPTED and e.expects is None))
     answer_draft = replace(_draft(entropy, "CL-330100-2026-000017"), addressee=HANGZHOU, cause=single.statement.id)
     answer = seal(accepted, json_form(accepted).read(taken), answer_draft, signer_of(NANJING), entropy)
     ids = [single.statement.id]
@@ -106,7 +108,9 @@ def _copy(envelope: Envelope) -> dict[str, str]:
 def _status(envelope: Envelope) -> dict[str, Any]:
     event, admitted = envelope.statement.id, parse_instant(ADMITTED)
     delivered = Receipt(admitted + 400, "0192f3c1-8000-7000-8000-000000000001", admitted + 350)
-    committed = Receipt(admitted + 900, "0192f3c1-8000-7000-8000-000000000002", admitted + 800, "杭市监2026-17", attempts=1)
+    committed = Receipt(
+        admitted + 900, "0192f3c1-8000-7000-8000-000000000002", admitted + 800, "杭市监2026-17", attempts=1
+    )
     tracked = Tracked(
         event,
         LOG,
@@ -135,7 +139,11 @@ def test_each_example_event_is_parsed_commits_to_its_content_and_is_signed() -> 
     headers = [(name.encode(), text.encode()) for name, text in binary["headers"].items()]
     headers.append((b"content-type", b"application/json"))
     envelopes += parse_request(headers, json.dumps(binary["body"]).encode(), RELEASED, most_bytes=1 << 20)
-    envelopes += [e for e in parse_batch(json.dumps(examples["batch"]).encode(), RELEASED, most_bytes=1 << 20) if isinstance(e, Envelope)]
+    envelopes += [
+        e
+        for e in parse_batch(json.dumps(examples["batch"]).encode(), RELEASED, most_bytes=1 << 20)
+        if isinstance(e, Envelope)
+    ]
     envelopes += [envelope_from_structured(item) for item in examples["inbox"]["items"]]
 
     assert len(envelopes) == 5
