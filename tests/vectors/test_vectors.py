@@ -1,0 +1,139 @@
+"""The vectors are what the code makes today, and the published ones of RFC 8032 and RFC 6962 hold."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.codec import merkle
+from services.codec.cloudevents import envelope_from_structured
+from services.codec.content import content_digest, parse_disclosure
+from services.codec.entry import parse_entry
+from services.codec.envelope import check_content, envelope_from_record
+from services.codec.json_form import json_form
+from services.codec.keys import parse_public, signer_from_seed
+from services.codec.schema import compile_schema
+from services.codec.signature import RootCache, parse_signature, verify, verify_ed25519
+from services.codec.statement import parse_statement
+from tests.vectors.make import made, text_of
+
+HERE = Path(__file__).parent
+MADE = made()
+
+
+def stored(name: str) -> Any:
+    return json.loads((HERE / name).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_the_code_still_makes_the_bytes_that_are_checked_in(name: str) -> None:
+    assert text_of(MADE[name]) == (HERE / name).read_text(encoding="utf-8")
+
+
+def test_every_vector_file_is_made_or_published() -> None:
+    assert {path.name for path in HERE.glob("*.json")} == {*MADE, "rfc8032.json", "rfc6962.json"}
+
+
+@pytest.mark.parametrize("case", stored("rfc8032.json")["cases"])
+def test_ed25519_is_that_of_rfc_8032(case: dict[str, str]) -> None:
+    seed, public, message, signature = (
+        bytes.fromhex(case[name]) for name in ("seed", "public", "message", "signature")
+    )
+    signer = signer_from_seed("exchange.test", seed)
+    assert signer.public.data == public
+    assert signer.sign(message) == signature
+    assert verify_ed25519(public, message, signature)
+
+
+def test_trees_are_those_of_rfc_6962() -> None:
+    known = stored("rfc6962.json")
+    leaves = [merkle.leaf_hash(bytes.fromhex(leaf)) for leaf in known["leaves"]]
+    edge = merkle.RightEdge()
+    for size, root in enumerate(known["roots"]):
+        assert edge.root().hex() == root
+        if size:
+            assert merkle.levels_of(leaves[:size])[-1][0].hex() == root
+        if size < len(leaves):
+            edge = edge.append(leaves[size])
+
+
+@pytest.mark.parametrize("case", stored("statement.json"), ids=lambda case: case["name"])
+def test_a_stored_statement_is_read(case: dict[str, Any]) -> None:
+    statement = parse_statement(case["text"].encode("ascii"))
+    assert {name: getattr(statement, name) for name in case["fields"]} == case["fields"]
+
+
+@pytest.mark.parametrize("case", stored("content.json")["cases"], ids=lambda case: case["name"])
+def test_every_stored_copy_has_the_commitment_of_its_event(case: dict[str, Any]) -> None:
+    schema = compile_schema(json.dumps(stored("content.json")["schema"]))
+    assert schema.encode(json_form(schema).read(case["json"])).hex() == "".join(case["segments"])
+    for copy in case["copies"]:
+        value, parts = schema.decode_parts(bytes.fromhex(copy["body"]))
+        assert all(value[name] is None for name in copy["withheld"])
+        disclosure = parse_disclosure(schema, copy["disclosure"])
+        assert f"sha256:{content_digest(schema, parts, disclosure).hex()}" == case["content"]
+
+
+@pytest.mark.parametrize("case", stored("content.json")["cases"], ids=lambda case: case["name"])
+def test_the_commitment_follows_from_the_stored_parts_by_hashing_alone(case: dict[str, Any]) -> None:
+    content = stored("content.json")
+    restricted = {field["name"] for field in content["schema"]["fields"] if "ipx.disclosure" in field}
+    runs: list[str] = []  # "" for a run of open fields, else the name of a restricted one
+    for field in content["schema"]["fields"]:
+        name = field["name"] if field["name"] in restricted else ""
+        if name or not runs or runs[-1]:
+            runs.append(name)
+    opened = hashlib.sha256(b"ipx-open/v1\n")
+    digests = b""
+    for name, part in zip(runs, map(bytes.fromhex, case["segments"]), strict=True):
+        if name:
+            digest = hashlib.sha256(b"ipx-field/v1\n" + bytes.fromhex(case["salts"][name]) + part).digest()
+            assert digest.hex() == case["field_digests"][name]
+            digests += digest
+        else:
+            opened.update(part)
+    schema_digest = bytes.fromhex(content["schema_digest"].removeprefix("sha256:"))
+    found = hashlib.sha256(b"ipx-content/v1\n" + schema_digest + opened.digest() + digests)
+    assert f"sha256:{found.hexdigest()}" == case["content"]
+
+
+def test_stored_signatures_verify() -> None:
+    stored_signatures = stored("signature.json")
+    key = parse_public(stored_signatures["public_line"])
+    assert key.key_id == stored_signatures["key_id"]
+    assert key.data.hex() == stored_signatures["public_key"]
+    single = stored_signatures["single"]
+    signature = parse_signature(single["line"])
+    assert signature.value.hex() == single["signature"] == base64.b64decode(single["line"].split(":")[2]).hex()
+    assert verify(single["statement"].encode("ascii"), signature, key.data, RootCache())
+    for batch in stored_signatures["batches"]:
+        for text, line in zip(batch["statements"], batch["lines"], strict=True):
+            signature = parse_signature(line)
+            assert verify(text.encode("ascii"), signature, key.data, RootCache())
+            assert verify_ed25519(key.data, batch["message"].encode("ascii"), signature.value)
+
+
+@pytest.mark.parametrize("case", stored("entry.json"), ids=lambda case: case["name"])
+def test_a_stored_entry_is_read_and_hashes_to_its_leaf(case: dict[str, Any]) -> None:
+    data = case["text"].encode("ascii")
+    entry = parse_entry(data)
+    assert (entry.admitted, entry.log, entry.seq, entry.members) == tuple(
+        case[name] for name in ("admitted", "log", "seq", "members")
+    )
+    assert [delivery.recipient for delivery in entry.deliveries] == [each["recipient"] for each in case["deliveries"]]
+    assert hashlib.sha256(b"\x00" + data).hexdigest() == case["leaf"]
+
+
+@pytest.mark.parametrize("case", stored("envelope.json"), ids=lambda case: case["name"])
+def test_a_stored_event_is_the_same_over_kafka_and_http(case: dict[str, Any]) -> None:
+    headers = [(name, text.encode()) for name, text in case["headers"]]
+    schema_id, envelope = envelope_from_record(headers, bytes.fromhex(case["value"]))
+    assert schema_id == case["schema_id"]
+    assert envelope_from_structured(case["structured"]) == envelope
+    schema = compile_schema(json.dumps(stored("content.json")["schema"]))
+    assert check_content(schema, envelope)["title"] == "网店销售假冒商标商品"
