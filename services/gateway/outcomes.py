@@ -51,7 +51,7 @@ class OutcomeStore:
     def prepare(self) -> None:
         """Makes the tables; does nothing the second time."""
         with self._database.transaction() as connection:
-            connection.execute("select pg_advisory_xact_lock(4917263002)")  # two gateways that start together
+            connection.execute("select pg_advisory_xact_lock(4917263011)")  # two gateways that start together
             connection.execute(_TABLES.read_bytes())
 
     def positions(self) -> dict[str, int]:
