@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from services.platform.layout import Layout
 from services.platform.look import Seen, Sight, look
 from services.platform.settings import PlatformSettings
+
+WIDTH = 160
+"""Of the table when nobody looks at it in a terminal."""
 
 _COLOURS = {"ready": "green", "external": "green", "unwell": "red", "restarting": "red"}
 
@@ -49,7 +54,7 @@ def document(sight: Sight) -> dict[str, object]:
 
 
 def _show(sight: Sight, layout: Layout) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     words = {
         "down": "nothing runs here; `ipx up` starts it",
         "abandoned": "parts run without their supervisor; `ipx down` ends them",
@@ -57,7 +62,10 @@ def _show(sight: Sight, layout: Layout) -> None:
     console.print(f"{sight.exchange} in {layout.root}: {words.get(sight.condition, sight.condition)}", highlight=False)
     if not sight.parts:
         return
-    table = Table("part", "state", "pid", "port", "since", "restarts", "error", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for title in ("part", "state", "pid", "port", "since", "restarts"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("error", overflow="fold")
     for part in sight.parts:
         table.add_row(*_row(part))
     console.print(table)
@@ -75,5 +83,5 @@ def _row(part: Seen) -> tuple[str, ...]:
         str(part.port or "-"),
         since,
         str(part.restarts),
-        (part.error or "").splitlines()[0][:120] if part.error else "",
+        escape((part.error or "").partition("\n")[0][:200]),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from services.codec.http import HttpClient
+from services.codec.http import HttpClient, Reply
 from services.kernel.errors import Transient
 from services.platform.ports import LOOPBACK
 from services.platform.program import Part, Program, Site
@@ -59,4 +59,14 @@ def _ask_ready(url: str) -> None:
     with HttpClient(timeout_s=2) as client:
         reply = client.send("GET", url)
     if reply.status != _OK:
-        raise Transient(f"{url} answers {reply.status} {reply.body[:300].decode('utf-8', 'replace').strip()}")
+        raise Transient(f"not ready: {failing_checks(reply)}")
+
+
+def failing_checks(reply: Reply) -> str:
+    """Which checks of a ``/readyz`` fail and why, from its document; the status when it is not one."""
+    try:
+        checks = reply.json()["checks"]
+        failing = [f"{name}: {check['reason']}" for name, check in checks.items() if not check["ok"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"it answers {reply.status}"
+    return "; ".join(failing) or f"it answers {reply.status}"

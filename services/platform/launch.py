@@ -18,7 +18,7 @@ from services.platform.daemon import ALREADY_UP, take_lock
 from services.platform.layout import Layout, cache_dir
 from services.platform.parts import PARTS
 from services.platform.processes import end_leftovers, is_alive, wait_gone
-from services.platform.state import PartState, PlatformState, read_state
+from services.platform.state import Condition, PartState, PlatformState, read_state
 
 TAIL_LINES = 20
 START_WITHIN_S = 120.0
@@ -112,6 +112,12 @@ def failed_part(state: PlatformState) -> str | None:
     return "bootstrap" if f"failed {FAILED_STARTS} times" in state.bootstrap else None
 
 
+def late_part(state: PlatformState) -> str:
+    """What keeps the others waiting when the time is over: a part that is itself not waiting, else the preparation."""
+    busy = (name for name in state.not_ready if state.parts[name].condition is not Condition.WAITING)
+    return next(busy, "bootstrap" if state.bootstrap != "done" else next(iter(state.not_ready), _SUPERVISOR))
+
+
 def explain(layout: Layout, name: str, part: PartState | None) -> str:
     """Which part did not start, why, the end of its log, and what to do."""
     advice = next((known.what_to_do for known in PARTS if known.name == name), "read the log")
@@ -140,6 +146,8 @@ def _wait_until_ready(
     shown: PlatformState | None = None
     while True:
         code = process.poll()
+        if code == 0:
+            raise Transient("stopped by somebody else while it was starting")
         if code is not None and code != ALREADY_UP:
             raise Transient(explain(layout, _SUPERVISOR, None))
         state = read_state(layout.state_file)
@@ -153,6 +161,6 @@ def _wait_until_ready(
             if not state.not_ready and state.bootstrap == "done":
                 return state
         if time.monotonic() > deadline:
-            late = next(iter(state.not_ready), "bootstrap") if state else _SUPERVISOR
+            late = late_part(state) if state else _SUPERVISOR
             raise Transient(explain(layout, late, state.parts.get(late) if state else None))
         time.sleep(_LOOK_EVERY_S)

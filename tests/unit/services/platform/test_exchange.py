@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from services.platform.exchange import BOOTSTRAP, ipx
+import pytest
+
+from services.codec.http import Reply
+from services.platform.exchange import BOOTSTRAP, failing_checks, ipx
 from services.platform.parts import EXCHANGE
 from tests.unit.services.platform.site import make_site
 
@@ -37,6 +40,21 @@ def test_the_state_tells_where_a_process_is_found(tmp_path):
     urls = {part.name: part.details(site)["url"] for part in EXCHANGE}
     assert urls["gateway"] == f"http://127.0.0.1:{site.ports['gateway']}"
     assert len(set(urls.values())) == len(urls)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"checks": {"kafka": {"ok": false, "reason": "away"}, "a": {"ok": true, "reason": null}}}', "kafka: away"),
+        (b'{"checks": {"a": {"ok": false, "reason": "x"}, "b": {"ok": false, "reason": "y"}}}', "a: x; b: y"),
+        (b'{"checks": {}}', "it answers 503"),
+        (b'{"checks": []}', "it answers 503"),
+        (b"<html>", "it answers 503"),
+        (b"[]", "it answers 503"),
+    ],
+)
+def test_what_fails_is_told_by_name_whatever_is_answered(body, said):
+    assert failing_checks(Reply(503, {}, body)) == said
 
 
 def test_topics_and_schemas_are_there_before_the_members():

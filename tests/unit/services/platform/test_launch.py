@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.platform.launch import FAILED_STARTS, TAIL_LINES, explain, failed_part, is_up, last_lines, stop
+from services.platform.launch import FAILED_STARTS, TAIL_LINES, explain, failed_part, is_up, last_lines, late_part, stop
 from services.platform.layout import Layout
 from services.platform.state import Condition, PartState, PlatformState
 
@@ -25,6 +25,14 @@ def test_a_part_that_was_ready_is_restarted_without_limit():
 def test_a_step_of_the_preparation_can_fail_too():
     assert failed_part(PlatformState(bootstrap="schemas failed 2 times, last with exit code 1")) is None
     assert failed_part(PlatformState(bootstrap="schemas failed 3 times, last with exit code 1")) == "bootstrap"
+
+
+def test_when_the_time_is_over_the_one_that_keeps_the_others_waiting_is_named():
+    waiting, starting = PartState(Condition.WAITING), PartState(Condition.STARTING)
+    assert late_part(PlatformState(parts={"kafka": starting, "admission": waiting})) == "kafka"
+    assert late_part(PlatformState(parts={"admission": waiting}, bootstrap="members")) == "bootstrap"
+    assert late_part(PlatformState(parts={"admission": waiting}, bootstrap="done")) == "admission"
+    assert late_part(PlatformState(bootstrap="done")) == "supervisor"
 
 
 def test_the_explanation_has_the_part_the_reason_the_end_of_its_log_and_advice(tmp_path):
