@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.events import to_value
+from services.events.member import AgreementProposed, KeyRevoked, MemberEvent, ParticipantSuspended
+from services.events.registry import EVENT_TYPES
+from services.kernel.errors import Refused
+from services.members.authorise import deliveries
+from services.members.fixed_rules import FIXED_RULES
+from services.members.jurisdiction import routes_of
+from services.members.registry import EMPTY, Registry
+from tests.unit.services.members.town import (
+    HANGZHOU,
+    NANJING,
+    NOW_MS,
+    OPERATOR,
+    POLICE,
+    REF,
+    Said,
+    founded,
+    key_added,
+    proposed,
+    registered,
+    released,
+    signed,
+    signer,
+    statement,
+    tables,
+    told,
+    town,
+)
+
+NEW = "320500.police"
+
+
+def ask(
+    event: MemberEvent, source: str = OPERATOR, registry: Registry | None = None, **changes: str
+) -> tuple[Any, ...]:
+    said = statement(type(event).TYPE, **{"source": source, "agreement": "-", **changes})
+    schema = released().named(type(event).TYPE)
+    return deliveries(
+        registry or town(),
+        schema,
+        said,
+        to_value(event),
+        time_ms=NOW_MS,
+        admitted_ms=NOW_MS,
+        routes=routes_of(tables()),
+    )
+
+
+def code(event: MemberEvent, source: str = OPERATOR, registry: Registry | None = None, **changes: str) -> str:
+    with pytest.raises(Refused) as refused:
+        ask(event, source, registry, **changes)
+    return refused.value.code
+
+
+def revoked(participant: str = NANJING, key_id: str = "") -> KeyRevoked:
+    return KeyRevoked(
+        participant=participant, key_id=key_id or signer(NANJING).key_id, revoked_at=NOW_MS, reason="lost"
+    )
+
+
+def test_the_exchange_is_founded_once_by_the_operator_that_it_names() -> None:
+    assert ask(founded(), registry=EMPTY) == ()
+    assert code(founded()) == "already-founded"
+    assert code(founded(operator=NANJING), registry=EMPTY) == "not-authorised"
+    assert code(founded(key_id=f"{OPERATOR}#0000000000000000"), registry=EMPTY) == "bad-field"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        registered(NEW),
+        ParticipantSuspended(participant=POLICE, suspended_at=NOW_MS, reason="试验"),
+        proposed(version=2),
+        key_added(POLICE, 1),
+        revoked(),
+    ],
+)
+def test_the_operator_may_and_a_third_one_may_not(event: MemberEvent) -> None:
+    assert ask(event) == ()
+    assert code(event, source=HANGZHOU) == "not-authorised"
+
+
+def test_a_participant_adds_and_revokes_keys_of_its_own() -> None:
+    assert ask(key_added(NANJING, 1), source=NANJING) == ()
+    assert ask(revoked(), source=NANJING) == ()
+    assert code(revoked(), source=HANGZHOU) == "not-authorised"
+
+
+def test_member_events_have_no_addressee_and_no_agreement() -> None:
+    assert code(registered(NEW), addressee=NANJING) == "addressee-not-agreed"
+    assert code(registered(NEW), agreement=REF) == "flow-not-agreed"
+    assert code(founded(), registry=EMPTY, agreement=REF) == "flow-not-agreed"
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (registered(NEW, organ_type="court"), "bad-field"),
+        (registered(NEW, division="320100"), "bad-field"),
+        (registered(NEW, superior="320000.police"), "bad-reference"),
+        (ParticipantSuspended(participant=NEW, suspended_at=NOW_MS, reason="x"), "bad-reference"),
+        (ParticipantSuspended(participant=OPERATOR, suspended_at=NOW_MS, reason="x"), "not-authorised"),
+        (key_added(NEW), "bad-reference"),
+        (key_added(NANJING), "bad-reference"),
+        (key_added(NANJING, 1, key_id=signer(NANJING, 2).key_id), "bad-field"),
+        (revoked(NANJING, signer(NANJING, 5).key_id), "bad-reference"),
+        (revoked(POLICE), "bad-reference"),
+        (proposed(), "bad-reference"),
+        (proposed(version=2, signatories=(NANJING, NEW)), "bad-reference"),
+    ],
+)
+def test_what_does_not_fit_the_log_is_refused(event: MemberEvent, expected: str) -> None:
+    assert code(event) == expected
+
+
+def test_customs_serve_an_area_that_is_not_in_their_id() -> None:
+    assert ask(registered("customs.2300", organ_type="customs", division="320100")) == ()
+
+
+def test_only_a_signatory_signs_and_only_the_text_that_was_proposed() -> None:
+    registry = told(town(), Said(proposed(version=2)))
+    assert ask(signed(proposed(version=2)), source=NANJING, registry=registry) == ()
+    assert code(signed(proposed(version=2)), source=POLICE, registry=registry) == "not-authorised"
+    assert code(signed(proposed(version=2)), source=OPERATOR, registry=registry) == "not-authorised"
+    assert code(signed(proposed(version=2, notes="x")), source=NANJING, registry=registry) == "bad-reference"
+    assert code(signed(proposed(version=3)), source=NANJING, registry=registry) == "agreement-unknown"
+
+
+def test_every_type_that_no_agreement_could_name_has_a_fixed_rule() -> None:
+    fixed = set(FIXED_RULES) | {"cn.ipx.member.ExchangeFounded"}
+    without = {name for name in EVENT_TYPES if name.startswith(("cn.ipx.member.", "cn.ipx.receipt."))} - fixed
+    assert without == set()
+    assert AgreementProposed.TYPE in fixed

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from services.codec.keys import PublicKey
+from services.events import to_value
+from services.events.member import AgreementProposed, AgreementSigned, KeyAdded, ParticipantRegistered
+from services.members.authorise import deliveries
+from services.members.genesis import OPERATOR, Missing, Plan, missing_from
+from services.members.jurisdiction import routes_of
+from services.members.registry import EMPTY, Registry
+from tests.unit.services.members.town import (
+    HANGZHOU,
+    NANJING,
+    NOW_MS,
+    REF,
+    Said,
+    digest_of,
+    proposed,
+    registered,
+    released,
+    signer,
+    statement,
+    tables,
+    told,
+)
+
+PROVINCE = "330000.market_regulator"
+PARTICIPANTS = (
+    registered(HANGZHOU, superior=PROVINCE),
+    registered(NANJING),
+    registered(PROVINCE),
+    registered(OPERATOR),
+    registered("exchange.admission"),
+)
+PLAN = Plan(
+    name="t",
+    title_zh="试验",
+    title_en="Trial",
+    families={"members": 1, "clues": 4},
+    participants=PARTICIPANTS,
+    agreements=(proposed(), proposed(agreement="later", status="draft")),
+)
+
+
+def keys(*names: str) -> dict[str, PublicKey]:
+    return {name: signer(name).public for name in (OPERATOR, *names)}
+
+
+EVERYBODY = keys(*(one.participant for one in PARTICIPANTS))
+
+
+def missing(registry: Registry, known: dict[str, PublicKey] = EVERYBODY, plan: Plan = PLAN) -> list[Missing]:
+    digests = {f"{one.agreement}@{one.version}": digest_of(one) for one in plan.agreements}
+    return missing_from(registry, plan, known, digests, NOW_MS)
+
+
+def after(registry: Registry, found: list[Missing]) -> Registry:
+    """As admission does it: each event is authorised by the registry with all before it."""
+    for one in found:
+        deliveries(
+            registry,
+            released().named(type(one.event).TYPE),
+            statement(type(one.event).TYPE, source=one.source, agreement="-"),
+            to_value(one.event),
+            time_ms=NOW_MS,
+            admitted_ms=NOW_MS,
+            routes=routes_of(tables()),
+        )
+        registry = told(registry, Said(one.event, one.source))
+    return registry
+
+
+def test_everything_is_said_in_an_order_that_admission_takes() -> None:
+    registry = after(EMPTY, missing(EMPTY))
+    assert set(registry.participants) == {one.participant for one in PARTICIPANTS}
+    assert set(registry.keys) == {public.key_id for public in EVERYBODY.values()}
+    assert registry.in_force(REF, NOW_MS)
+    assert registry.agreements["later@1"].signed == frozenset()
+
+
+def test_said_once_nothing_is_missing() -> None:
+    assert missing(after(EMPTY, missing(EMPTY))) == []
+
+
+def test_what_was_interrupted_goes_on_where_it_stopped() -> None:
+    whole = missing(EMPTY)
+    for done in range(len(whole) + 1):
+        registry = after(EMPTY, whole[:done])
+        assert after(registry, missing(registry)) == after(EMPTY, whole)
+
+
+def test_the_root_key_is_not_added_a_second_time() -> None:
+    added = [one.event for one in missing(EMPTY) if isinstance(one.event, KeyAdded)]
+    assert OPERATOR not in [event.participant for event in added]
+
+
+def test_a_superior_is_registered_before_its_inferiors() -> None:
+    order = [one.event.participant for one in missing(EMPTY) if isinstance(one.event, ParticipantRegistered)]
+    assert order.index(PROVINCE) < order.index(HANGZHOU)
+
+
+def test_a_signatory_whose_key_is_elsewhere_signs_for_itself_later() -> None:
+    found = missing(EMPTY, keys(NANJING, PROVINCE, "exchange.admission"))
+    assert [one.source for one in found if isinstance(one.event, AgreementSigned)] == [NANJING]
+    assert not after(EMPTY, found).agreements[REF].is_signed
+
+
+def test_an_agreement_is_signed_with_the_digest_that_is_in_the_log() -> None:
+    registry = after(EMPTY, [one for one in missing(EMPTY) if not isinstance(one.event, AgreementSigned)])
+    changed = Plan(PLAN.name, "", "", PLAN.families, PARTICIPANTS, (proposed(notes="changed in the file"),))
+    for one in missing(registry, plan=changed):
+        assert isinstance(one.event, AgreementSigned)
+        assert one.event.digest == digest_of(proposed())
+
+
+def test_a_new_version_in_the_data_is_proposed() -> None:
+    registry = after(EMPTY, missing(EMPTY))
+    newer = Plan(PLAN.name, "", "", PLAN.families, PARTICIPANTS, (proposed(version=2),))
+    assert [type(one.event) for one in missing(registry, plan=newer)] == [
+        AgreementProposed,
+        AgreementSigned,
+        AgreementSigned,
+    ]
