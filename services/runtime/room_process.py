@@ -133,6 +133,7 @@ class RoomProcess(Generic[S]):
             on_batch=self._take,
         )
         log.info("room starts", room=self._room.name, worker=slot.name)
+        self._parts.checks.passed("fold")  # nothing has failed; a log without entries brings no batch to say so
         tasks = [asyncio.ensure_future(work) for work in (consumer.run(), self._watch(), self._tick(), self._stopped())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
