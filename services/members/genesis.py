@@ -56,11 +56,7 @@ def missing_from(
     """
     missing = list(_founding(registry, plan, keys[OPERATOR], now_ms))
     wanted = _superiors_first(plan.participants)
-    missing += [
-        Missing(event, OPERATOR, event.participant)
-        for event in wanted
-        if event.participant not in registry.participants
-    ]
+    missing += [Missing(event, OPERATOR, event.participant) for event in wanted if _is_news(registry, event)]
     missing += _keys(registry, wanted, keys, now_ms)
     for proposal in plan.agreements:
         missing += _agreement(registry, proposal, keys, digests, now_ms)
@@ -81,6 +77,15 @@ def _founding(registry: Registry, plan: Plan, root: PublicKey, now_ms: int) -> I
             title_en=plan.title_en,
         )
         yield Missing(founded, OPERATOR, plan.name)
+
+
+def _is_news(registry: Registry, event: ParticipantRegistered) -> bool:
+    """Whether the organ is not registered, or otherwise. One that was suspended is let alone: registering would take it back."""
+    known = registry.participants.get(event.participant)
+    if known is None:
+        return True
+    same = ("name_zh", "name_en", "division", "organ_type", "level", "superior", "contact_section", "node")
+    return known.suspended_at is None and any(getattr(known, name) != getattr(event, name) for name in same)
 
 
 def _superiors_first(participants: Sequence[ParticipantRegistered]) -> list[ParticipantRegistered]:

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from services.codec.keys import PublicKey
 from services.events import to_value
-from services.events.member import AgreementProposed, AgreementSigned, KeyAdded, ParticipantRegistered
+from services.events.member import (
+    AgreementProposed,
+    AgreementSigned,
+    KeyAdded,
+    ParticipantRegistered,
+    ParticipantSuspended,
+)
 from services.members.authorise import deliveries
 from services.members.genesis import OPERATOR, Missing, Plan, missing_from
 from services.members.jurisdiction import routes_of
@@ -86,6 +94,14 @@ def test_what_was_interrupted_goes_on_where_it_stopped() -> None:
     for done in range(len(whole) + 1):
         registry = after(EMPTY, whole[:done])
         assert after(registry, missing(registry)) == after(EMPTY, whole)
+
+
+def test_an_entry_that_changed_in_the_data_is_registered_anew_unless_it_was_suspended() -> None:
+    registry = after(EMPTY, missing(EMPTY))
+    renamed = replace(PLAN, participants=(PARTICIPANTS[2], registered(NANJING, name_zh="新名称"), PARTICIPANTS[0]))
+    assert [one.subject for one in missing(registry, plan=renamed)] == [NANJING]
+    suspension = ParticipantSuspended(participant=NANJING, suspended_at=NOW_MS, reason="试验")
+    assert missing(told(registry, Said(suspension)), plan=renamed) == []
 
 
 def test_the_root_key_is_not_added_a_second_time() -> None:
