@@ -74,6 +74,7 @@ class _Compiler:
         self._named: dict[str, tuple[Read, Write]] = {}
 
     def record(self, schema: dict[str, Any]) -> tuple[Read, Write]:
+        """Both ways of a record; its name means it from here on."""
         outer, self._namespace = self._namespace, schema.get("namespace", self._namespace)
         fields = []
         for field in schema["fields"]:

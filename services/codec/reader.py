@@ -185,6 +185,7 @@ class _Compiler:
         self._named: dict[str, Step] = {}
 
     def fields(self, record: dict[str, Any], namespace: str, depth: int) -> Fields:
+        """Name, nullability and step of each field of a record; refuses ``bad-schema``."""
         if not record["fields"]:
             raise Refused("bad-schema", f"record {record['name']} has no fields")
         for field in record["fields"]:
