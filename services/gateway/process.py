@@ -18,6 +18,7 @@ from services.codec.released import ReleasedSchemas, load_released
 from services.codec.schema_ids import SchemaIds
 from services.gateway.acknowledging import Acknowledgements
 from services.gateway.backlog import Backlog
+from services.gateway.door import DoorTools, KafkaDoor
 from services.gateway.inboxes import Inboxes
 from services.gateway.intake import Intake
 from services.gateway.outcomes import OutcomeStore
@@ -27,6 +28,7 @@ from services.gateway.rings import RingLimits, Rings
 from services.gateway.schema_ids import LearnedIds
 from services.gateway.settings import GatewaySettings
 from services.gateway.tail import News, Tail
+from services.gateway.throttle import Throttle
 from services.gateway.waits import Waits
 from services.kernel.errors import BadSettings, Transient
 from services.members.follower import MembersFollower
@@ -35,17 +37,18 @@ from services.runtime.health import Checks
 from services.runtime.logging import get_logger
 from services.runtime.metrics import Metrics
 from services.runtime.postgres import Database
-from services.runtime.shell import SystemClock
-from services.runtime.topics import Topics
+from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.topics import Groups, Topics
 
 STOPPING = "stopping"
-_KAFKA, _REGISTRY, _POSTGRES, _MEMBERS, _INBOXES, _SERVING = (
+_KAFKA, _REGISTRY, _POSTGRES, _MEMBERS, _INBOXES, _SERVING, _OUTBOXES = (
     "kafka",
     "registry",
     "postgres",
     "members",
     "inboxes",
     "serving",
+    "outboxes",
 )
 _PROBE_S = 2.0
 _FLUSH_S = 1.0
@@ -73,6 +76,7 @@ class Parts:
     _tail: Tail
     _recorder: Recorder
     _backlog: Backlog
+    _door: KafkaDoor | None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def history(self) -> History:
@@ -88,6 +92,8 @@ class Parts:
         self._learned.start()
         self._tail.start()
         self._recorder.start()
+        if self._door is not None:
+            self._door.start()
         self.checks.passed(_SERVING)
         self.checks.probe(_MEMBERS, self._ask_members)
         self._tasks.append(asyncio.create_task(self._watch(_PROBE_S, self._probe_kafka)))
@@ -113,6 +119,8 @@ class Parts:
             _log.error("records were not acknowledged before the stop; their senders were not answered", records=left)
         with contextlib.suppress(Transient):
             self.positions.flush()
+        if self._door is not None:
+            self._door.stop()
         self._tail.stop()
         self._recorder.stop()
         self._learned.stop()
@@ -146,7 +154,8 @@ def assemble(settings: GatewaySettings) -> Parts:
         raise BadSettings("IPX_ROOT_KEY is not set: the public key line of exchange.operator, see `ipx members init`")
     loop = asyncio.get_running_loop()
     metrics = Metrics("gateway")
-    checks = Checks(metrics, _KAFKA, _REGISTRY, _POSTGRES, _MEMBERS, _INBOXES, _SERVING)
+    doors = (_OUTBOXES,) if settings.gateway_kafka_door else ()
+    checks = Checks(metrics, _KAFKA, _REGISTRY, _POSTGRES, _MEMBERS, _INBOXES, _SERVING, *doors)
     topics, connection, clock = Topics(settings.exchange_name), settings.librdkafka(), SystemClock()
     released = load_released()
     registry = SchemaRegistry(settings.registry_url)
@@ -181,6 +190,18 @@ def assemble(settings: GatewaySettings) -> Parts:
         discover_s=settings.gateway_discover_s,
         keep_days=settings.gateway_outcomes_keep_days,
     )
+    intake = Intake(released, learned, topics)
+    door = DoorTools(
+        connection,
+        topics,
+        Groups(settings.exchange_name),
+        intake,
+        Throttle(settings.gateway_publish_rate_per_s, settings.gateway_publish_burst_events),
+        SystemEntropy(),
+        metrics,
+        _tell(checks, _OUTBOXES),
+        settings.gateway_instance,
+    )
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -188,7 +209,7 @@ def assemble(settings: GatewaySettings) -> Parts:
         released=released,
         database=database,
         producer=KafkaProducer(connection, timeout_s=settings.gateway_produce_timeout_s),
-        intake=Intake(released, learned, topics),
+        intake=intake,
         waits=waits,
         inboxes=inboxes,
         outcomes=store,
@@ -199,6 +220,7 @@ def assemble(settings: GatewaySettings) -> Parts:
         _tail=tail,
         _recorder=recorder,
         _backlog=backlog,
+        _door=KafkaDoor(door) if settings.gateway_kafka_door else None,
     )
 
 

@@ -58,6 +58,8 @@ class GatewaySettings(CommonSettings):
     gateway_discover_s: float = Field(default=3.0, gt=0)
     """How often new inbox topics are looked for."""
     gateway_outcomes_keep_days: int = Field(default=400, ge=1)
+    gateway_instance: str = Field(default="1", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
+    """Names this process among several gateways of one exchange; a restart under the same name ends what it left open."""
     gateway_kafka_door: bool = True
     """Whether this process forwards what participants write to their outbox topics."""
 

@@ -185,7 +185,7 @@ def test_figures_and_health_are_told(gateway, nanjing) -> None:
     assert 'ipx_gateway_published_events_total{family="clues"}' in figures
     ready = gateway.get("/readyz").json()
     assert ready["status"] == "ready"
-    assert set(ready["checks"]) == {"kafka", "registry", "postgres", "members", "inboxes", "serving"}
+    assert set(ready["checks"]) == {"kafka", "registry", "postgres", "members", "inboxes", "serving", "outboxes"}
 
 
 def test_neither_content_nor_token_is_in_the_log(gateway, nanjing) -> None:

@@ -135,7 +135,7 @@ def test_a_gateway_that_starts_before_its_parts_says_which_are_away_and_refuses_
         until(lambda: gateway.get("/readyz").status == 503)
         checks = gateway.get("/healthz").json()["checks"]
         until(lambda: not any(is_well(gateway, p) for p in ("kafka", "registry", "postgres", "members")))
-        assert set(checks) == {"kafka", "registry", "postgres", "members", "inboxes", "serving"}
+        assert set(checks) == {"kafka", "registry", "postgres", "members", "inboxes", "serving", "outboxes"}
         reply = Client(gateway, exchange, NANJING).get("/v1/inbox")
         assert (reply.status, reply.json()["code"]) == (503, "unavailable")
         assert str(nowhere) not in reply.body.decode()
