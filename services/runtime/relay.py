@@ -44,6 +44,7 @@ _LOCK = 4_917_263_002  # advisory lock of the one relay that publishes
 _DELIVER_WITHIN_S = 15.0
 _LONGEST_WAIT_S = 3.0
 _PRUNE_EVERY_S = 60.0
+_ASK_EVERY_S = 3.0
 
 
 class RelaySettings(CommonSettings):
@@ -144,7 +145,7 @@ class Relay:
         self._metrics = metrics
         self._stop = threading.Event()
         self._publisher = Publisher(settings.librdkafka(), f"{settings.exchange_name}-relay", self._stop)
-        self._pruned_at = 0.0
+        self._pruned_at = self._told_at = 0.0
 
     def stop(self) -> None:
         """Ends ``run`` within a moment; from any thread or a signal handler."""
@@ -200,25 +201,41 @@ class Relay:
             log.info("relay publishes")
             while not self._stop.is_set():
                 self._round()
-                # told by a room, or after a while; the session also shows that the lock is still ours
-                for _ in session.notifies(timeout=self._settings.relay_look_s, stop_after=1):
-                    pass
-                session.execute("select 1")
+                self._wait_for_news(session)
+
+    def _wait_for_news(self, session: Connection) -> None:
+        """Until a room tells of an outbox, or for a while; the session also shows that the turn is still ours."""
+        until = time.monotonic() + self._settings.relay_look_s
+        while not self._stop.is_set() and (left_s := until - time.monotonic()) > 0:
+            if any(True for _ in session.notifies(timeout=min(left_s, 0.5), stop_after=1)):
+                break
+        session.execute("select 1")
 
     def _round(self) -> None:
         """Publishes until no room has anything left; Kafka being away is reported and left to the next round."""
+        published, away = 0, False
         for store in self._stores:
             try:
-                while not self._stop.is_set() and self.drain(store):
-                    pass
-                self._checks.passed("kafka")
+                while not self._stop.is_set() and (count := self.drain(store)):
+                    published += count
             except Transient as error:
                 if self._publisher.ask() is None:
-                    raise
+                    raise  # Kafka is there, so it is PostgreSQL that is not
+                away = True
                 self._metrics.add(RELAY_FAILURES, room=store.room)
                 self._checks.failed("kafka", str(error))
                 log.warning("outbox waits", room=store.room, **words_of(error))
             self._look_after(store)
+        if published and not away:
+            self._told_at = time.monotonic()
+            self._checks.passed("kafka")
+        elif time.monotonic() - self._told_at > _ASK_EVERY_S:
+            self._told_at = time.monotonic()
+            reason = self._publisher.ask()
+            if reason is None:
+                self._checks.passed("kafka")
+            else:
+                self._checks.failed("kafka", reason)
 
     def _look_after(self, store: Store) -> None:
         with self._database.transaction() as connection:

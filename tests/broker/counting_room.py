@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from services.codec.keys import signer_from_seed
 from services.codec.registry import SchemaRegistry
@@ -29,9 +29,10 @@ RECIPIENT = "330100.market_regulator"
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many entries, their digest in order, and when to tick (then once)."""
+    """How many entries, their digest in order, and when to tick (then once), in the name of the first."""
 
     entries: int = 0
+    first: str = ""
     digest: str = ""
     due_at: int | None = None
     ticked: int = 0
@@ -42,6 +43,7 @@ def fold(state: Count | None, logged: Logged, world: World) -> Folded[Count | No
     grown = replace(
         count,
         entries=count.entries + 1,
+        first=count.first or logged.id,
         digest=hashlib.sha256(f"{count.digest}{logged.id}".encode()).hexdigest(),
     )
     if grown.entries == 1 and os.environ.get("COUNTING_TICK_MS"):
@@ -53,7 +55,7 @@ def fold(state: Count | None, logged: Logged, world: World) -> Folded[Count | No
 
 def tick(state: Count, due_ms: int) -> Folded[Count]:
     ticked = replace(state, due_at=None, ticked=state.ticked + 1)
-    return Folded(ticked, (_emission("CL-tick", "00000000-0000-7000-8000-000000000000", due_ms, state.entries),))
+    return Folded(ticked, (_emission("CL-tick", state.first, due_ms, 0),))
 
 
 def _emission(subject: str, cause: str, time_ms: int, number: int) -> Emission:
@@ -71,7 +73,7 @@ def _emission(subject: str, cause: str, time_ms: int, number: int) -> Emission:
 
 
 def encode(count: Count) -> dict[str, object]:
-    return {"entries": count.entries, "digest": count.digest, "due_at": count.due_at, "ticked": count.ticked}
+    return asdict(count)
 
 
 ROOM: Room[Count] = Room(

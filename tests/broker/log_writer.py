@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from services.codec.entry import Delivery, format_entry
 from services.codec.envelope import Draft, Envelope, frame, seal
@@ -43,13 +43,13 @@ class Said:
 class LogWriter:
     """The only writer of the logs of one test exchange."""
 
-    def __init__(self, exchange) -> None:
+    def __init__(self, exchange, *, after: LogWriter | None = None) -> None:
+        """``after``: a writer that lost its broker; its unfinished transaction is aborted and its numbers go on."""
         self.topics = exchange.topics
-        self.entropy = CountedEntropy()
-        self.ids: list[str] = []
+        self.entropy = CountedEntropy() if after is None else after.entropy
         self._signers = {}
-        self._seqs: dict[tuple[str, int], int] = defaultdict(int)
-        self._numbers: dict[tuple[str, int, str], int] = defaultdict(int)
+        self._seqs: dict[tuple[str, int], int] = defaultdict(int, {} if after is None else after._seqs)
+        self._numbers: dict[tuple[str, int, str], int] = defaultdict(int, {} if after is None else after._numbers)
         registry = SchemaRegistry(exchange.settings.registry_url)
         register_all(RELEASED, registry)
         self._id_of = {schema.name: registry.id_of(schema) for schema in map(RELEASED.named, RELEASED.types)}
@@ -69,7 +69,11 @@ class LogWriter:
         self._producer.begin_transaction()
         ids = [self._append(one) for one in said]
         if commit:
-            self._producer.commit_transaction(30)
+            try:
+                self._producer.commit_transaction(30)
+            except KafkaException:
+                self._seqs, self._numbers = defaultdict(int, kept[0]), defaultdict(int, kept[1])
+                raise
         else:
             self._producer.flush(30)
             self._producer.abort_transaction(30)
