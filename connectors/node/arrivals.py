@@ -40,6 +40,8 @@ class Arrived:
     """What a page came to. ``gap`` says that it was taken up to there only and the cursor stands."""
 
     delivered: int = 0
+    unsupported: int = 0
+    receipts: int = 0
     had: int = 0
     verified: int = 0
     conflicts: int = 0
@@ -102,21 +104,21 @@ class Arrivals:
                 arrived.conflicts += 1
             return
         # (10) stored for the connector, delivered signed
-        self._deliver(change, found, registry, now_ms)
-        arrived.delivered += 1
-        arrived.ids.append((statement.id, found.envelope.trace))
+        self._deliver(change, found, registry, now_ms, arrived)
 
-    def _deliver(self, change: Change, found: Verified, registry: Registry, now_ms: int) -> None:
+    def _deliver(self, change: Change, found: Verified, registry: Registry, now_ms: int, arrived: Arrived) -> None:
         row = self._row(found, registry, now_ms)
         if family_of(row.type) == RECEIPTS:
+            arrived.receipts += 1
             self._progress(change, row.type, found.value, now_ms)
             if row.target is not None:
                 deliveries.insert(change.db, replace(row, receipted=False))
             return
-        change.receipts.append(
-            receipts.delivered(row.reported(), now_ms, node=self._node, withheld=found.withheld),
-        )
+        arrived.delivered += 1
+        arrived.ids.append((row.id, row.trace))
+        change.receipts.append(receipts.delivered(row.reported(), now_ms, node=self._node, withheld=found.withheld))
         if row.target is None and self._site.city is not None:
+            arrived.unsupported += 1
             row = replace(row, state="rejected", body=None)
             reason = "接收方业务系统不接收此类事件 the recipient's system takes no event of this type"
             change.receipts.append(receipts.rejected(row.reported(), now_ms, code=NOT_SUPPORTED, reason=reason))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from connectors.kit.retry import Backoff, chance
 from connectors.node import places
-from connectors.node.arrivals import Arrivals, Arrived, Judged
+from connectors.node.arrivals import NOT_SUPPORTED, Arrivals, Arrived, Judged
 from connectors.node.gateway import Gateway, GatewayAway
 from connectors.node.journal import Journal
 from connectors.node.members import Members
@@ -150,6 +150,8 @@ class InboxReader:
             self.teller.count("verified_events_total", arrived.verified, participant=participant)
         if arrived.delivered:
             self.teller.count("delivered_events_total", arrived.delivered, participant=participant)
+        if arrived.unsupported:
+            self.teller.count("rejected_events_total", arrived.unsupported, participant=participant, code=NOT_SUPPORTED)
         for found in arrived.unverified:
             self.teller.count("unverified_events_total", code=found.code)
             self.teller.error(

@@ -5,7 +5,6 @@ Salts are drawn and keys used here and nowhere else in the node. A batch of one 
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import sqlite3
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from connectors.kit.mapping import Drafted
 from connectors.node import outbox
 from connectors.node.receipts import Receipt
+from services.codec.cloudevents import envelope_to_structured
 from services.codec.content import new_disclosure
 from services.codec.envelope import Draft, Envelope, prepare, seal, seal_batch
 from services.codec.released import ReleasedSchemas
@@ -124,13 +124,7 @@ class Sealer:
 
 def document_of(envelope: Envelope) -> bytes:
     """The structured CloudEvent with the Avro body as it is (CloudEvents JSON format 1.0 section 3.1)."""
-    document = {
-        "specversion": "1.0",
-        "datacontenttype": "application/avro",
-        **envelope.attributes(),
-        "data_base64": base64.b64encode(envelope.body).decode(),
-    }
-    return _encode(document).encode()
+    return _encode(envelope_to_structured(envelope)).encode()
 
 
 def _in_order(addressee: str) -> str:

@@ -6,14 +6,13 @@ it came, with the reason.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.codec.envelope import Envelope, envelope_from_attributes
+from services.codec.cloudevents import envelope_from_structured
+from services.codec.envelope import Envelope
 from services.kernel.errors import Refused, Transient
 
 
@@ -67,7 +66,7 @@ def read_members(body: bytes) -> MembersPage:
     if not isinstance(items, list) or not isinstance(following, int):
         raise Transient("the gateway's members page has no items and next")
     try:
-        return MembersPage(tuple(envelope_of(item) for item in items), following)
+        return MembersPage(tuple(envelope_from_structured(item) for item in items), following)
     except Refused as error:
         raise Transient(f"the gateway's members page has an item that is no envelope: {error.code}") from error
 
@@ -83,28 +82,10 @@ def read_faults(body: bytes) -> tuple[Fault, ...]:
     return tuple(_fault(item) for item in listed if isinstance(item, dict))
 
 
-def envelope_of(item: Any) -> Envelope:
-    """The envelope of a structured CloudEvent with ``data_base64``; refuses ``bad-attribute``, ``missing-attribute``."""
-    if not isinstance(item, dict):
-        raise Refused("bad-attribute", "an item is not an object")
-    attributes: dict[str, str] = {}
-    for name, value in item.items():
-        if not isinstance(value, str):
-            raise Refused("bad-attribute", f"attribute {str(name)[:40]} is not text")
-        attributes[name] = value
-    try:
-        body = binascii.a2b_base64(attributes.get("data_base64", ""), strict_mode=True)
-    except (binascii.Error, ValueError) as error:
-        raise Refused("bad-attribute", "data_base64 is not base64", field="data_base64") from error
-    if base64.b64encode(body).decode() != attributes.get("data_base64", ""):
-        raise Refused("bad-attribute", "data_base64 is not canonical base64", field="data_base64")
-    return envelope_from_attributes(attributes, body)
-
-
 def _copy(item: Any) -> Copy:
     document = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
     try:
-        return Copy(document, envelope_of(item))
+        return Copy(document, envelope_from_structured(item))
     except Refused as error:
         return Copy(document, error)
 
