@@ -1,0 +1,95 @@
+"""``ipx demo``: the main job on real input: published cases, played through six cities' own systems."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from services.codec.http import HttpClient
+from services.demo.conduct import Conductor, Outcome, Standing
+from services.demo.crew import Crew
+from services.demo.exchange import hold_exchange
+from services.demo.roster import City, load_roster
+from services.demo.scenario import load_scenarios
+from services.demo.stage import set_stage
+from services.demo.telling import cases_table, organs_table, sentences
+from services.runtime.shell import SystemClock, SystemEntropy
+
+DEFAULT_STATE_DIR = Path(".ipx") / "demo"
+_WIDTH = 140
+
+
+@click.command("demo")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
+@click.option("--keep", is_flag=True, help="Leave the exchange running; `ipx down --state-dir DIR` ends it.")
+@click.option("--scenario", "names", multiple=True, metavar="NAME", help="Play only this case; may be given again.")
+@click.option("--state-dir", type=click.Path(path_type=Path), default=DEFAULT_STATE_DIR, show_default=True)
+@click.option("--within", "within_s", type=float, default=240.0, show_default=True, help="Seconds for the cases.")
+def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, within_s: float) -> None:
+    """Play published cases of IP protection through the exchange and tell how they ended.
+
+    Starts the exchange in a directory of its own (unless it is up there), six nodes and nine case systems of cities,
+    enters the cases into those systems as officers would, and follows until everything has come to rest. Then reads
+    logs and inboxes again, offline, and counts. Exit code 1 when an expected end did not come.
+
+    A second run finds the data of the first and plays new clues beside it.
+    """
+    scenarios, cities = load_scenarios(names=names), load_roster()
+    with Bar() as bar, ExitStack() as stack:
+        settings = stack.enter_context(hold_exchange(state_dir.resolve(), bar.show, keep=keep))
+        crew = stack.enter_context(Crew(settings.state_dir / "demo", settings.state_dir / "logs"))
+        http = stack.enter_context(HttpClient(timeout_s=20))
+        stage = set_stage(settings, cities, crew, http, SystemEntropy(), bar.show)
+        run = f"D{SystemClock().now_ms() // 1000:X}"
+        conductor = Conductor(settings, stage.desks, run, tend=stage.tend, watch=bar.follow)
+        outcome = conductor.conduct(scenarios, within_s=within_s)
+    tell(outcome, cities, as_json=as_json)
+
+
+class Bar:
+    """The progress bar on stderr."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description:<60.60}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+        self._progress = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True))
+        self._task: TaskID = self._progress.add_task("starting", total=None)
+
+    def show(self, what: str, done: int, total: int | None) -> None:
+        """What is being done, and how much of it."""
+        self._progress.update(self._task, description=what, completed=done, total=total)
+
+    def follow(self, standing: Standing) -> None:
+        """How far the cases are: steps made, and copies that have come to an end in a city's system."""
+        about = standing.about or "waiting until everything has come to rest"
+        done, total = standing.steps_made + standing.copies_ended, standing.steps + standing.copies
+        self.show(f"{standing.steps_made}/{standing.steps} steps: {about}", done, total)
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_about: object) -> None:
+        self._progress.stop()
+
+
+def tell(outcome: Outcome, cities: Sequence[City], *, as_json: bool) -> None:
+    """The tables in words (on stderr with ``--json``), the JSON line, and exit code 1 with what did not come."""
+    console = Console(stderr=as_json, width=None if sys.stdout.isatty() else _WIDTH)
+    names = {organ.id: f"{city.zh} {city.en}" for city in cities for organ in city.organs}
+    console.print(cases_table(outcome.cases))
+    console.print(organs_table(outcome.tally, names))
+    for sentence in sentences(outcome.tally, frozenset(names)):
+        console.print(sentence, highlight=False)
+    if as_json:
+        click.echo(json.dumps(outcome.tally.summary(outcome.seconds)))
+    if outcome.failures:
+        for failure in outcome.failures:
+            click.echo(f"ipx: did not come: {failure}", err=True)
+        sys.exit(1)
