@@ -84,8 +84,7 @@ def _admission(topics: Topics, groups: Groups, families: Iterable[str]) -> Itera
     yield from _reads(who, topics.inbox(""), "prefixed")
     yield from _writes(who, topics.quarantine)
     yield Grant(who, "read", "group", groups.admission)
-    yield Grant(who, "write", "transactional_id", f"{topics.prefix}-admission", "prefixed")
-    yield Grant(who, "describe", "transactional_id", f"{topics.prefix}-admission", "prefixed")
+    yield from _transactions(who, topics)
 
 
 def _gateway(topics: Topics, groups: Groups, families: Iterable[str]) -> Iterable[Grant]:
@@ -99,6 +98,7 @@ def _gateway(topics: Topics, groups: Groups, families: Iterable[str]) -> Iterabl
     yield from _writes(who, topics.quarantine)
     yield Grant(who, "read", "group", groups.outboxes)
     yield Grant(who, "read", "group", groups.inbox(""), "prefixed")
+    yield from _transactions(who, topics)
 
 
 def _rooms(topics: Topics, groups: Groups, families: Iterable[str]) -> Iterable[Grant]:
@@ -125,6 +125,13 @@ def _reads(principal: str, topic: str, pattern: str = "literal") -> Iterable[Gra
 def _writes(principal: str, topic: str, pattern: str = "literal") -> Iterable[Grant]:
     yield Grant(principal, "write", "topic", topic, pattern)
     yield Grant(principal, "describe", "topic", topic, pattern)
+
+
+def _transactions(principal: str, topics: Topics) -> Iterable[Grant]:
+    """Ids that begin with the principal's own name: one for each instance of the process."""
+    own = principal.removeprefix("User:")
+    for operation in ("write", "describe"):
+        yield Grant(principal, operation, "transactional_id", own, "prefixed")
 
 
 def _acl(grant: Grant) -> Any:

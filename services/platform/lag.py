@@ -24,7 +24,6 @@ from services.runtime.topics import Groups, Topics
 COUNTED = 500
 _WAIT_S = 2.0
 _POLL_MS = 250
-ROOMS = ("clues", "receipts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +57,21 @@ class Lag:
     seconds: float
 
 
-def readers(topics: Topics, families: Iterable[str], present: Iterable[str]) -> tuple[Reader, ...]:
-    """The parts that read, and every participant that has an inbox among the topics present."""
-    groups, existing = Groups(topics.prefix), frozenset(present)
-    proposals = tuple(topics.proposals(family) for family in families)
+def readers(
+    topics: Topics, families: Iterable[str], rooms: Mapping[str, Iterable[str]], present: Iterable[str]
+) -> tuple[Reader, ...]:
+    """The parts that read, and every participant that has an inbox, each with those of its topics that are present.
+
+    ``rooms`` says the families whose logs each room folds.
+    """
+    groups, existing = Groups(topics.prefix), sorted(present)
+    outboxes = tuple(topic for topic in existing if topic.startswith(topics.outbox("")))
     known = [
-        Reader("part", "admission", groups.admission, proposals),
-        *(Reader("part", room, groups.room(room), (topics.log(room),)) for room in ROOMS),
+        Reader("part", "admission", groups.admission, tuple(topics.proposals(family) for family in families)),
+        Reader("part", "gateway", groups.outboxes, outboxes),
+        *(Reader("part", room, groups.room(room), tuple(map(topics.log, read))) for room, read in rooms.items()),
     ]
-    owners = sorted(owner for owner in map(topics.inbox_owner, existing) if owner is not None)
+    owners = filter(None, map(topics.inbox_owner, existing))
     known += [Reader("participant", owner, groups.inbox(owner), (topics.inbox(owner),)) for owner in owners]
     return tuple(
         Reader(reader.kind, reader.name, reader.group, tuple(topic for topic in reader.topics if topic in existing))
@@ -97,10 +102,12 @@ def count(position: int, end: int, read: Sequence[int], reached: int, oldest_ms:
     return Unread(max(0, end - position), exact=False, oldest_ms=oldest_ms)
 
 
-def measure(settings: CommonSettings, admin: Any, families: Iterable[str], now_ms: int) -> tuple[Lag, ...]:
-    """The lag of every reader now. Blocks for a few seconds at most; ``Transient`` when the broker goes away."""
+def measure(
+    settings: CommonSettings, admin: Any, families: Iterable[str], rooms: Mapping[str, Iterable[str]], now_ms: int
+) -> tuple[Lag, ...]:
+    """The lag of every reader now, as in ``readers``. Blocks for a few seconds at most; ``Transient`` when the broker goes away."""
     topics = Topics(settings.exchange_name)
-    known = readers(topics, families, admin.list_topics())
+    known = readers(topics, families, rooms, admin.list_topics())
     positions = _positions(admin, known)
     consumer = KafkaConsumer(
         **settings.kafka_python(),

@@ -54,6 +54,11 @@ def test_a_grant_for_one_exchange_is_none_for_another_whose_name_begins_alike():
             assert not covers(grant, "topic", other)
 
 
+def test_who_writes_in_transactions_has_ids_that_begin_with_its_own_name():
+    ids = {(grant.principal, grant.name) for grant in GRANTS if grant.resource == "transactional_id"}
+    assert ids == {("User:ipx-admission", "ipx-admission"), ("User:ipx-gateway", "ipx-gateway")}
+
+
 def test_the_plan_is_ordered_and_names_nothing_twice():
     assert list(GRANTS) == sorted(set(GRANTS))
     assert plan(TOPICS, GROUPS, load_topics(), [OTHER, WHO, WHO]) == GRANTS

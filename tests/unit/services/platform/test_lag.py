@@ -19,11 +19,13 @@ def test_parts_read_their_topics_and_every_inbox_has_its_participant():
         TOPICS.outbox(WHO),
         Topics("other").inbox("310115.court"),
     }
-    known = readers(TOPICS, ("members", "clues"), present)
+    rooms = {"clues": ("clues",), "receipts": ("members", "clues", "receipts")}
+    known = readers(TOPICS, ("members", "clues"), rooms, present)
     assert known == (
         Reader("part", "admission", "ipx-admission", (TOPICS.proposals("clues"),)),
+        Reader("part", "gateway", "ipx-outboxes", (TOPICS.outbox(WHO),)),
         Reader("part", "clues", "ipx-room-clues", (TOPICS.log("clues"),)),
-        Reader("part", "receipts", "ipx-room-receipts", (TOPICS.log("receipts"),)),
+        Reader("part", "receipts", "ipx-room-receipts", (TOPICS.log("clues"), TOPICS.log("receipts"))),
         Reader("participant", WHO, f"ipx-inbox-{WHO}", (TOPICS.inbox(WHO),)),
     )
 
