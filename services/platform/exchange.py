@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 
-from services.codec.http import HttpClient, Reply
+from services.codec.http import Reply
 from services.kernel.errors import Transient
+from services.platform.asking import ask
 from services.platform.ports import LOOPBACK
 from services.platform.program import Part, Program, Site
 
@@ -56,8 +57,7 @@ def _env(site: Site, name: str, port: str) -> dict[str, str]:
 
 
 def _ask_ready(url: str) -> None:
-    with HttpClient(timeout_s=2) as client:
-        reply = client.send("GET", url)
+    reply = ask(url)
     if reply.status != _OK:
         raise Transient(f"not ready: {failing_checks(reply)}")
 

@@ -21,7 +21,7 @@ from services.platform.processes import end_leftovers, is_alive, wait_gone
 from services.platform.state import Condition, PartState, PlatformState, read_state
 
 TAIL_LINES = 20
-START_WITHIN_S = 120.0
+START_WITHIN_S = 180.0
 FAILED_STARTS = 3
 """A part that ended so often without having been ready once has failed; later ends are restarted without limit."""
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 
 from psycopg.conninfo import conninfo_to_dict
 
-from services.codec.http import HttpClient
 from services.kernel.errors import Transient
 from services.platform import postgres
+from services.platform.asking import ask
 from services.platform.ports import LOOPBACK
 from services.platform.program import JVM_FLAGS, Program, Site
 
@@ -52,8 +52,7 @@ def environment(site: Site) -> dict[str, str]:
 
 def probe(site: Site) -> None:
     """A registry that lists its subjects is ready: its database is there too."""
-    with HttpClient(timeout_s=2) as client:
-        reply = client.send("GET", f"{site.registry_url}/subjects")
+    reply = ask(f"{site.registry_url}/subjects")
     if reply.status != _OK:
         raise Transient(f"the registry at {site.registry_url} answers {reply.status}")
 

@@ -15,7 +15,7 @@ class PlatformSettings(CommonSettings):
 
     room: ClassVar[str] = "platform"
 
-    platform_start_timeout_s: float = Field(default=120.0, gt=0)
+    platform_start_timeout_s: float = Field(default=180.0, gt=0)
     """How long ``ipx up`` waits for every part to be ready."""
     platform_kafka_properties: Path | None = None
     """Lines that are added to the local broker's configuration and win over ours: an authorizer, SASL, TLS."""

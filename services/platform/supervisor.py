@@ -26,7 +26,7 @@ from services.platform.program import Part, Program, Site
 from services.platform.restart import Restarts
 from services.platform.state import Condition
 
-PROBE_EVERY_S = 0.1
+PROBE_EVERY_S = 0.2
 BOOTSTRAP = "bootstrap"
 ROTATE_ABOVE_BYTES = 32 << 20
 
