@@ -1,7 +1,7 @@
 """Forms of values: what is read, what is refused, and that writing undoes reading."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.kit.converters import CANNOT_MAP, CONVERTERS
@@ -42,6 +42,7 @@ def test_every_converter_is_tried_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(CONVERTERS))
 def test_reading_undoes_writing(name: str) -> None:
+    @settings(max_examples=30, deadline=None)
     @given(VALUES[name])
     def undoes(value: object) -> None:
         assert CONVERTERS[name].read(CONVERTERS[name].write(value)) == value

@@ -1,7 +1,7 @@
 """Dotted paths find, miss and place, and never raise for a document."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.kit.paths import MISSING, lookup, place
@@ -34,6 +34,7 @@ json_values = st.recursive(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(json_values, st.text(max_size=12))
 def test_a_lookup_never_raises(document: object, path: str) -> None:
     lookup(document, path)
