@@ -23,6 +23,7 @@ from services.platform.processes import created_at, is_alive, wait_gone
 
 STOP_WITHIN_S = 10.0
 _TAIL_LINES = 12
+_NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,13 @@ class Crew:
         if ended:
             self._write_down()
 
+    def restart(self, name: str, once: Mapping[str, str] | None = None) -> None:
+        """Ends a process and starts it again; ``once`` are settings of this one start, gone when it is started again."""
+        running = self._running[name]
+        _end([running.process])
+        running.process = self._spawn(running.role, once or _NOTHING)
+        self._write_down()
+
     def pid(self, name: str) -> int:
         """The process id of a role now."""
         return self._running[name].process.pid
@@ -83,17 +91,7 @@ class Crew:
 
     def close(self) -> None:
         """Ends every process, gracefully first; blocks until they have gone."""
-        processes = [running.process for running in self._running.values()]
-        for process in processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        until = time.monotonic() + STOP_WITHIN_S
-        for process in processes:
-            try:
-                process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        _end([running.process for running in self._running.values()])
         self._running.clear()
         self._write_down()
         self._lock.close()
@@ -104,14 +102,14 @@ class Crew:
     def __exit__(self, *_about: object) -> None:
         self.close()
 
-    def _spawn(self, role: Role) -> subprocess.Popen[bytes]:
+    def _spawn(self, role: Role, once: Mapping[str, str] = _NOTHING) -> subprocess.Popen[bytes]:
         with self._log(role.name).open("ab") as log:
             return subprocess.Popen(
                 role.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **role.env},
+                env={**os.environ, **role.env, **once},
                 start_new_session=True,
             )
 
@@ -132,6 +130,19 @@ class Crew:
                 os.kill(pid, signal.SIGTERM)
                 if not wait_gone(pid, created, STOP_WITHIN_S):
                     os.kill(pid, signal.SIGKILL)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+    until = time.monotonic() + STOP_WITHIN_S
+    for process in processes:
+        try:
+            process.wait(max(0.1, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _read_list(path: Path) -> Sequence[tuple[int, float | None]]:

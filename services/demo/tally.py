@@ -220,14 +220,14 @@ class Tally:
         return {pair for pair in wanted if pair[1] in hosted} - self.committed - set(self.declined)
 
     def summary(self, seconds: float) -> dict[str, int | float]:
-        """The one object of ``ipx demo --json``."""
+        """The one object of ``ipx demo --json``; receipts count for the events of this run alone."""
         return {
             "published": len(self.published),
             "admitted": len(self.entries),
             "refused": len(set(self.refusals) & set(self.published)),
-            "delivered": len(self.delivered),
-            "committed": len(self.committed),
-            "rejected_by_city": len(self.declined),
+            "delivered": sum(1 for event, _ in self.delivered if event in self.entries),
+            "committed": sum(1 for event, _ in self.committed if event in self.entries),
+            "rejected_by_city": sum(1 for event, _ in self.declined if event in self.entries),
             "returned_results": len(self.results),
             "gaps": self.gaps,
             "repeats": self.repeats,

@@ -54,6 +54,7 @@ def cases_table(cases: Sequence[Told]) -> Table:
 def organs_table(tally: Tally, names: Mapping[str, str]) -> Table:
     """One row for each organ that takes part: what it sent, what came, what its own system did with it."""
     table = Table(title="机关 Organs", title_justify="left", expand=True)
+    table.add_column("城市 city", ratio=2)
     table.add_column("机关 organ", ratio=3)
     for heading in (
         "发出 sent",
@@ -65,7 +66,7 @@ def organs_table(tally: Tally, names: Mapping[str, str]) -> Table:
     ):
         table.add_column(heading, justify="right", ratio=1)
     for organ, name in names.items():
-        table.add_row(f"{name} {organ}", *(str(count) for count in _counts(tally, organ)))
+        table.add_row(name, organ, *(str(count) for count in _counts(tally, organ)))
     return table
 
 

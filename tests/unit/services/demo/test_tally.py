@@ -102,6 +102,14 @@ def test_what_a_city_declines_is_told_and_is_an_end() -> None:
     assert tally.summary(0)["rejected_by_city"] == 1
 
 
+def test_a_receipt_for_an_event_of_an_earlier_run_is_not_counted() -> None:
+    tally = Tally(TOPICS)
+    told = {"event": accepted(99).statement.id, "recipient": NINGBO, "log": PLACE, "number": 0}
+    tally.take(receipt(Delivered(**told, delivered_at=NOON)))
+    tally.take(receipt(Committed(**told, committed_at=NOON)))
+    assert (tally.summary(0)["delivered"], tally.summary(0)["committed"]) == (0, 0)
+
+
 def test_participants_whose_node_takes_no_part_are_not_waited_for() -> None:
     tally = Tally(TOPICS)
     tally.take(record(logged(accepted(), 0, Delivery(NINGBO, 0)), TOPICS.log("clues")))

@@ -1,0 +1,147 @@
+"""System tests: published cases on the real exchange, with every city's node and case system as processes of their own.
+
+``world`` is one exchange for the whole session, started in a directory of its own (or found in ``IPX_TEST_SYSTEM_DIR``, which is
+left up: ``ipx down --state-dir DIR`` ends it), and one crew of cities. A run without them fails; nothing is skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.codec.http import HttpClient
+from services.demo.conduct import Conductor, Outcome, Standing
+from services.demo.crew import Crew
+from services.demo.exchange import hold_exchange
+from services.demo.roster import load_roster
+from services.demo.scenario import Scenario, load_scenarios
+from services.demo.stage import Stage, set_stage
+from services.kernel.errors import IpxError
+from services.platform.launch import last_lines
+from services.platform.layout import Layout
+from services.platform.state import PlatformState, read_state
+from services.runtime.settings import CommonSettings
+from services.runtime.shell import SystemClock, SystemEntropy
+
+HERE = Path(__file__).parent
+KEPT_DIR = "IPX_TEST_SYSTEM_DIR"
+RUN_WITHIN_S = 150.0
+_runs = count(1)
+
+
+@dataclass
+class World:
+    """A running exchange, running cities, and a hand to play cases and break things."""
+
+    settings: CommonSettings
+    stage: Stage
+    http: HttpClient
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def logs(self) -> Path:
+        return self.settings.state_dir / "logs"
+
+    def state(self) -> PlatformState:
+        state = read_state(Layout(self.settings.state_dir).state_file)
+        assert state is not None
+        return state
+
+    def play(
+        self, *names: str, watch: Callable[[Standing], None] = lambda _s: None, within_s: float = RUN_WITHIN_S
+    ) -> Outcome:
+        """Plays cases (all of them unless some are named) under new numbers."""
+        return self.play_these(load_scenarios(names=names), watch=watch, within_s=within_s)
+
+    def play_these(
+        self,
+        scenarios: tuple[Scenario, ...],
+        *,
+        watch: Callable[[Standing], None] = lambda _s: None,
+        within_s: float = RUN_WITHIN_S,
+    ) -> Outcome:
+        run = f"T{SystemClock().now_ms() // 1000:X}{next(_runs)}"
+        conductor = Conductor(self.settings, self.stage.desks, run, tend=self.stage.tend, watch=watch)
+        return conductor.conduct(scenarios, within_s=within_s)
+
+    def kill(self, part: str) -> int:
+        """SIGKILL to a part of the exchange; its supervisor starts it again."""
+        pid = self.state().parts[part].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def wait_ready(self, part: str, *, not_pid: int | None = None, within_s: float = 60.0) -> None:
+        """Until the part is ready again, as another process."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            found = self.state().parts[part]
+            if found.condition == "ready" and found.pid not in (None, not_pid):
+                return
+            time.sleep(0.1)
+        pytest.fail(f"{part} did not come back within {within_s} s")
+
+    def pages(self) -> dict[str, str]:
+        """The metrics page of every process, the text that it answers."""
+        ports = dict(self.stage.place.nodes)
+        ports |= {name: port for name, port in self.state().ports.items() if name.endswith("_metrics")}
+        urls = {name: f"http://127.0.0.1:{port}/metrics" for name, port in ports.items()}
+        urls["gateway"] = f"http://127.0.0.1:{self.state().ports['gateway']}/metrics"
+        return {name: self.http.send("GET", url).body.decode() for name, url in urls.items()}
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """The exchange and the cities of this session."""
+    kept = os.environ.get(KEPT_DIR)
+    state_dir = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="ipx-system-"))
+    others = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("IPX_") and name != KEPT_DIR}
+    if cache := others.get("IPX_CACHE_DIR"):
+        os.environ["IPX_CACHE_DIR"] = cache
+    os.environ.pop(KEPT_DIR, None)
+    try:
+        with hold_exchange(state_dir, lambda *_: None, keep=kept is not None) as settings:
+            with Crew(state_dir / "demo", state_dir / "logs") as crew, HttpClient(timeout_s=30) as http:
+                yield World(settings, set_stage(settings, load_roster(), crew, http, SystemEntropy()), http)
+    except IpxError as error:
+        pytest.fail(f"the exchange or its cities did not start: {error}", pytrace=False)
+    finally:
+        os.environ.update(others)
+        if kept:
+            os.environ[KEPT_DIR] = kept
+        else:
+            shutil.rmtree(state_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(world: World) -> Outcome:
+    """Every case, played once with nothing broken."""
+    return world.play()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what is below this folder, so that ``-m 'not broker'`` leaves it out by choice and never by chance."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("broker")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Adds the end of every log of the world to the report of a test that failed in it."""
+    report = yield
+    found = getattr(item, "funcargs", {}).get("world")
+    if report.failed and found is not None:
+        for log in sorted(found.logs.glob("*.log")):
+            report.sections.append((f"end of {log.name}", "\n".join(last_lines(log, 8))))
+    return report
