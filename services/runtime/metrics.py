@@ -384,14 +384,6 @@ ROOM_RETRIES = Counter(
     "因依赖中断而重试的批次",
     (ROOM,),
 )
-ROOM_RESTARTS = Counter(
-    "room",
-    "ipx_room_consumer_restarts_total",
-    "restarts",
-    "times the consumer was started again",
-    "消费者重新启动的次数",
-    (ROOM,),
-)
 
 RELAY_PUBLISHED = Counter(
     "relay",
@@ -444,6 +436,15 @@ PLATFORM_RUNNING = Gauge(
 METRICS: tuple[Metric, ...] = tuple(
     metric for metric in tuple(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
 )
+
+
+def metrics_table() -> str:
+    """The list as a table in both languages, what ``deploy/watch/METRICS.md`` holds."""
+    lines = ["| metric 指标 | kind | labels | what it counts | 含义 |", "|---|---|---|---|---|"]
+    for metric in METRICS:
+        labels = ", ".join(f"`{label.name}`" for label in metric.labels) or "-"
+        lines.append(f"| `{metric.name}` | {type(metric).__name__.lower()} | {labels} | {metric.en} | {metric.zh} |")
+    return "\n".join(lines) + "\n"
 
 
 class Metrics:

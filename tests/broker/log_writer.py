@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, Producer
 
 from services.codec.entry import Delivery, format_entry
 from services.codec.envelope import Draft, Envelope, frame, seal
-from services.codec.keys import signer_from_seed
+from services.codec.keys import Ed25519Signer, signer_from_seed
 from services.codec.registry import SchemaRegistry
 from services.codec.released import load_released, register_all
 from services.codec.statement import format_statement
@@ -43,7 +43,7 @@ class Said:
 class LogWriter:
     """The only writer of the logs of one test exchange."""
 
-    def __init__(self, exchange, *, after: LogWriter | None = None) -> None:
+    def __init__(self, exchange, *, after: LogWriter | None = None, name: str = "writer") -> None:
         """``after``: a writer that lost its broker; its unfinished transaction is aborted and its numbers go on."""
         self.topics = exchange.topics
         self.entropy = CountedEntropy() if after is None else after.entropy
@@ -55,7 +55,7 @@ class LogWriter:
         self._id_of = {schema.name: registry.id_of(schema) for schema in map(RELEASED.named, RELEASED.types)}
         registry.close()
         self._producer = Producer(
-            {**exchange.settings.librdkafka(), "transactional.id": f"{exchange.name}-writer", "linger.ms": 5}
+            {**exchange.settings.librdkafka(), "transactional.id": f"{exchange.name}-{name}", "linger.ms": 5}
         )
         self._producer.init_transactions(30)
 
@@ -80,6 +80,29 @@ class LogWriter:
             if take_back:
                 self._seqs, self._numbers = defaultdict(int, kept[0]), defaultdict(int, kept[1])
         return ids
+
+    def begin(self, said: Iterable[Said]) -> None:
+        """Appends and leaves the transaction open."""
+        self._producer.begin_transaction()
+        for one in said:
+            self._append(one)
+        self._producer.flush(30)
+
+    def settle(self) -> None:
+        """Commits the open transaction."""
+        self._producer.commit_transaction(30)
+
+    def continue_from(self, other: LogWriter) -> None:
+        """Takes over the numbers of another writer."""
+        self.entropy = other.entropy
+        self._seqs, self._numbers = other._seqs, other._numbers
+
+    def signer(self, participant: str) -> Ed25519Signer:
+        """The key of a participant."""
+        if participant not in self._signers:
+            seed = participant.encode().ljust(32, b".")[:32]
+            self._signers[participant] = signer_from_seed(participant, seed)
+        return self._signers[participant]
 
     def skip(self, topic: str, partition: int, count: int = 1) -> None:
         """Leaves numbers out, as a broken log would."""
@@ -124,9 +147,7 @@ class LogWriter:
             agreement=said.agreement,
             addressee=",".join(sorted(said.recipients)) or "-",
         )
-        if said.source not in self._signers:
-            self._signers[said.source] = signer_from_seed(said.source, said.source.encode().ljust(32, b".")[:32])
-        return seal(schema, to_value(said.event), draft, self._signers[said.source], self.entropy)
+        return seal(schema, to_value(said.event), draft, self.signer(said.source), self.entropy)
 
 
 def in_batches(said: Sequence[Said], size: int) -> Iterable[Sequence[Said]]:

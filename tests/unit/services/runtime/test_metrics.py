@@ -90,3 +90,26 @@ def test_counters_gauges_and_histograms_tell_what_was_said():
     assert metrics.value(m.ROOM_BEHIND, room="clues") == 2.5
     assert metrics.value(m.ROOM_SECONDS, room="clues") == 1
     assert metrics.value(m.ROOM_GAPS, room="clues") == 0
+
+
+WATCH = SERVICES.parent / "deploy" / "watch"
+
+
+def test_the_table_for_operators_is_the_list():
+    assert (WATCH / "METRICS.md").read_text("utf-8").endswith(f"\n\n{m.metrics_table()}")
+
+
+def test_alerts_ask_only_for_metrics_that_there_are():
+    rules = (WATCH / "rules.yml").read_text("utf-8")
+    known = {metric.name for metric in m.METRICS}
+    known |= {f"{metric.name}_bucket" for metric in m.METRICS if isinstance(metric, m.Histogram)}
+    asked = set(re.findall(r"\bipx_\w+", "\n".join(re.findall(r"expr: (.*)", rules))))
+    assert asked
+    assert asked - known == set()
+
+
+def test_every_alert_has_its_line_in_the_runbook_and_the_other_way_round():
+    alerts = re.findall(r"- alert: (\w+)", (WATCH / "rules.yml").read_text("utf-8"))
+    lines = re.findall(r"^\| `(\w+)` \|", (WATCH / "RUNBOOK.md").read_text("utf-8"), re.MULTILINE)
+    assert len(set(alerts)) == len(alerts)
+    assert sorted(alerts) == sorted(lines)
