@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import replace
 from typing import Any
@@ -166,6 +167,7 @@ def test_a_disclosure_line_is_read_only_if_it_is_what_would_be_written(data: byt
         lambda line: line.replace("==", "", 1),
         lambda line: line.replace("Q==", "R==", 1),
         lambda line: line.upper(),
+        lambda line: line.replace(",", "", 1),
         lambda line: line + "\n",
         lambda line: "-",
         lambda line: "",
@@ -177,6 +179,14 @@ def test_lines_that_nearly_fit_are_refused(change: Any) -> None:
     assert changed != LINE
     with pytest.raises(Refused):
         parse_disclosure(SCHEMA, changed)
+
+
+def test_a_digest_with_trailing_bits_set_is_refused() -> None:
+    head, _, tail = LINE.partition("=,phone")
+    twin = f"{head[:-1]}{chr(ord(head[-1]) + 1)}=,phone{tail}"
+    assert base64.b64decode(twin.split(",")[1][10:]) == base64.b64decode(LINE.split(",")[1][10:])
+    with pytest.raises(Refused):
+        parse_disclosure(SCHEMA, twin)
 
 
 def test_a_schema_without_restricted_fields_has_a_dash() -> None:

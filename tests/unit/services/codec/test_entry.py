@@ -146,6 +146,15 @@ def test_other_bytes_that_mean_the_same_are_no_entry(data: bytes) -> None:
     assert caught.value.code == "bad-entry"
 
 
+def test_an_entry_past_the_cap_is_refused_however_well_it_is_spelt() -> None:
+    lines = [f"deliver: {number:06d}.police 1 full\n".encode("ascii") for number in range(400_000, 401_200)]
+    data = BYTES + b"".join(lines)
+    assert len(data) > MAX_ENTRY_BYTES
+    with pytest.raises(Refused):
+        parse_entry(data)
+    assert parse_entry(BYTES + b"".join(lines[:900])).deliveries[-1].recipient == "400899.police"
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -191,6 +191,13 @@ def test_other_bytes_are_refused_or_are_the_canonical_encoding_of_what_is_read(d
     assert value is None or SCHEMA.encode(value) == body
 
 
+def test_a_number_that_fills_the_body_is_refused_at_its_eleventh_byte() -> None:
+    began = time.process_time()
+    for _ in range(20):
+        assert refusal(one("long"), b"\x80" * 262_143 + b"\x01") == "undecodable"
+    assert time.process_time() - began < 5  # a bound, not a measure: building the number takes a minute
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -202,6 +202,36 @@ def test_a_line_with_trailing_bits_set_is_refused() -> None:
         parse_signature(f"{head}:{twin}")
 
 
+def line_with(path: str, index: int = 9, size: int = 11) -> str:
+    """A batch line with another path."""
+    head, _, value = BATCH.rpartition(":")
+    return f"{head.rpartition(':')[0].rpartition(':')[0]}:{index}/{size}:{path}:{value}"
+
+
+def test_a_path_has_one_spelling_and_whole_hashes() -> None:
+    good = sign_batch(statements(11), SIGNER)[3]
+    path = good.split(":")[3]
+    assert line_with(path, index=3) == good
+    assert path.endswith("=")
+    length = merkle.path_length(3, 11)
+    twin = path[:-2] + chr(ord(path[-2]) + 1) + "="
+    assert base64.b64decode(twin) == base64.b64decode(path)
+    longer = base64.b64encode(bytes(32 * length + 1)).decode()
+    assert len(longer) == len(path)
+    for other in (twin, longer, path.rstrip("="), base64.b64encode(bytes(32 * (length - 1))).decode()):
+        with pytest.raises(Refused) as caught:
+            parse_signature(line_with(other, index=3))
+        assert caught.value.code == "bad-signature"
+
+
+def test_a_batch_past_the_limit_is_refused_however_well_it_is_spelt() -> None:
+    path = base64.b64encode(bytes(32 * merkle.path_length(9, MAX_BATCH + 1))).decode()
+    with pytest.raises(Refused):
+        parse_signature(line_with(path, size=MAX_BATCH + 1))
+    path = base64.b64encode(bytes(32 * merkle.path_length(9, MAX_BATCH))).decode()
+    assert parse_signature(line_with(path, size=MAX_BATCH)).size == MAX_BATCH
+
+
 def malleable(value: bytes) -> bytes:
     """The same signature with S + L, which a lax verifier takes too."""
     scalar = int.from_bytes(value[32:], "little") + GROUP_ORDER
