@@ -20,7 +20,7 @@ from services.runtime.topic_admin import apply_topics, open_admin
 from services.runtime.topics import Topics, load_topics
 from tests.conftest import run_ipx
 
-BACK_WITHIN_S = 30
+BACK_WITHIN_S = 90
 
 
 class OwnPlatform:
