@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.events.member import AgreementProposed, Flow
+from services.events.member import AgreementProposed, Flow, ParticipantRegistered
 from services.members.registry import apply
 from services.receipts.limits import copies_of
 from tests.unit.services.receipts.scene import HANGZHOU, HANGZHOU_POLICE, clue, registry
@@ -48,3 +48,20 @@ def test_an_agreement_that_the_log_has_not_or_none_at_all_sets_no_limit():
     for agreement in ("-", "unknown@1"):
         [copy] = copies_of(members, clue("a", {HANGZHOU: 3}, agreement=agreement).entry)
         assert (copy.number, copy.delivered_within_s, copy.committed_within_s) == (3, None, None)
+
+
+def test_who_gets_it_by_no_flow_at_all_has_no_limit():
+    members = apply(
+        registry(),
+        ParticipantRegistered(
+            participant="330100.court",
+            name_zh="法院",
+            name_en="court",
+            division="330100",
+            organ_type="court",
+            level="prefecture",
+            valid_from=0,
+        ),
+        source="exchange.operator",
+    )
+    assert limits(members, to={"330100.court": 0}) == [("330100.court", None, None)]

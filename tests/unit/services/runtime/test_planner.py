@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kernel.errors import Corrupt
@@ -58,6 +58,7 @@ def test_the_order_of_a_batch_does_not_depend_on_how_partitions_were_mixed():
     assert taken == [(0, 0), (1, 0), (2, 0), (2, 1)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=40), st.randoms())
 def test_whatever_is_brought_again_or_left_out_each_entry_is_taken_once_and_in_order(cuts, random):
     logs = {p: [entry(seq, partition=p) for seq in range(20)] for p in range(3)}
