@@ -104,7 +104,8 @@ class LogReader:
         """Records that follow, and the offset of the end when it was come to. ``Corrupt`` when the place is gone. Blocks up to a second."""
         records: list[Message] = []
         end: int | None = None
-        for message in self._committed.consume(_READ, _WAIT_S):
+        first = self._committed.poll(_WAIT_S)
+        for message in [] if first is None else [first, *self._committed.consume(_READ, 0)]:
             error = message.error()
             if error is None:
                 records.append(message)

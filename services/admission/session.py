@@ -30,7 +30,8 @@ from services.runtime.faults import reach
 from services.runtime.topics import Topics
 
 _IDLE_S = 0.2
-_CATCHING_UP_S = 0.05
+_CATCHING_UP_S = 0.02
+_CATCH_UP_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +123,20 @@ class Session:
         return partition is not None and partition.is_ready
 
     def _catch_up(self, group: Group) -> bool:
-        place = next((place for place, partition in self._partitions.items() if not partition.is_ready), None)
-        if place is None:
-            return False
-        partition = self._partitions[place]
-        if partition.catch_up(self._tools.reader, group.committed):
-            group.resume(place)
-            self._tools.telling.caught_up(partition)
-        self._tell_partitions()
-        return True
+        """Goes on catching up for half a second at most; whether there is more to do."""
+        until_s = time.monotonic() + _CATCH_UP_S
+        while (place := self._next_waiting()) is not None:
+            partition = self._partitions[place]
+            if partition.catch_up(self._tools.reader, group.committed):
+                group.resume(place)
+                self._tools.telling.caught_up(partition)
+                self._tell_partitions()
+            if time.monotonic() > until_s:
+                return True
+        return False
+
+    def _next_waiting(self) -> Place | None:
+        return next((place for place, partition in self._partitions.items() if not partition.is_ready), None)
 
     def _tell_partitions(self) -> None:
         waiting = sum(not partition.is_ready for partition in self._partitions.values())

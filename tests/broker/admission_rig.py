@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -344,29 +344,36 @@ class Rig:
 
     def outcome_records(self, source: str) -> list[list[dict[str, Any]]]:
         """The outcomes by record."""
+        return [value["outcomes"] for value in self.outcome_values(source)]
+
+    def outcome_values(self, source: str = NANJING) -> list[dict[str, Any]]:
+        """The outcome records of a source, after everything that it can verify of them."""
         schema = RELEASED.named("cn.ipx.receipt.OutcomesRecorded")
         public = self.signer("exchange.admission").public
-        records = []
+        values = []
         numbers: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
         for record in self.inbox(source):
             if "ce_ipxoutcome" not in record.headers:
                 continue
-            envelope = record.envelope
-            value = _verified(envelope, public.data, schema)
+            value = _verified(record.envelope, public.data, schema)
             who, place, number = record.headers["ce_ipxoutcome"].decode().split(" ")
             assert (who, place) == (source, value["log"])
             assert (int(number), value["first_number"]) == numbers[place], f"outcome numbers of {source} in {place}"
             numbers[place] = (int(number) + 1, value["first_number"] + len(value["outcomes"]))
-            records.append(value["outcomes"])
-        return records
+            values.append(value)
+        return values
+
+    def wait(self, holds: Callable[[], bool], timeout_s: float) -> None:
+        """Blocks until it holds."""
+        deadline_s = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < deadline_s, self._ends_of_logs()
+            time.sleep(0.1)
 
     def wait_outcomes(self, count: int, source: str = NANJING, timeout_s: float = 60.0) -> list[dict[str, Any]]:
         """Blocks until a source was told that many outcomes."""
-        deadline_s = time.monotonic() + timeout_s
-        while len(found := self.outcomes(source)) < count:
-            assert time.monotonic() < deadline_s, f"{len(found)} of {count} outcomes: {self._ends_of_logs()}"
-            time.sleep(0.1)
-        return found
+        self.wait(lambda: len(self.outcomes(source)) >= count, timeout_s)
+        return self.outcomes(source)
 
     def outcome_of(self, envelope: Envelope, **put: Any) -> dict[str, Any]:
         """Proposes one event and says what became of it."""
@@ -409,7 +416,6 @@ def verify_logs(rig: Rig, family: str = "clues") -> dict[int, list[Record]]:
     """Reads a log and the inboxes and checks that they are whole: seqs, delivery numbers, copies, signatures."""
     log = rig.log(family)
     topic = rig.exchange.topics.log(family)
-    copies: dict[tuple[str, str], list[int]] = defaultdict(list)
     promised: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
     for number, records in log.items():
         assert [record.entry.seq for record in records] == list(range(len(records))), f"{topic}/{number}"
@@ -430,7 +436,6 @@ def verify_logs(rig: Rig, family: str = "clues") -> dict[int, list[Record]]:
                 if place.startswith(f"{topic}/"):
                     received[recipient, place].append((int(number), record.envelope.statement.id))
     assert received == promised
-    assert not copies
     return log
 
 
@@ -472,11 +477,3 @@ def signals_ignored(pid: int) -> None:
 def goes_on(pid: int) -> None:
     """Ends the pause."""
     os.kill(pid, signal.SIGCONT)
-
-
-def spread(envelopes: Sequence[Envelope]) -> dict[int, int]:
-    """How many of the events fall into each partition."""
-    counts: dict[int, int] = defaultdict(int)
-    for envelope in envelopes:
-        counts[partition_of(envelope.statement.subject.encode(), load_topics().families["clues"])] += 1
-    return dict(counts)
