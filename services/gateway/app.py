@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from services.gateway.access import AccessLog
 from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.exchange import Incoming, Reply
 from services.gateway.front import INCOMING, ROUTE, Front, Handler
@@ -72,11 +73,13 @@ def route_table(handlers: Handlers) -> tuple[Route, ...]:
     )
 
 
-def build_app(routes: tuple[Route, ...], refusals: RefusalTable, metrics: Metrics, entropy: Entropy) -> Front:
+def build_app(
+    routes: tuple[Route, ...], refusals: RefusalTable, metrics: Metrics, entropy: Entropy, access: AccessLog
+) -> Front:
     """The ASGI application over a table of routes."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     hot = {(route.method, route.path): route.handler for route in routes if route.hot}
-    front = Front(app, hot, refusals, metrics, entropy)
+    front = Front(app, hot, refusals, metrics, entropy, access)
     for route in routes:
         app.add_api_route(
             route.path,

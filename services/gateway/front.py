@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from services.gateway.access import AccessLog
 from services.gateway.exchange import Incoming, Message, Receive, Reply, Scope, Send, read_trace
 from services.gateway.problems import Problem, RateLimited, RefusalTable, problem_of
 from services.kernel.errors import IpxError, Refused, Transient
@@ -44,12 +45,14 @@ class Front:
         refusals: RefusalTable,
         metrics: Metrics,
         entropy: Entropy,
+        access: AccessLog,
     ) -> None:
         self._app = app
         self._hot = hot
         self._refusals = refusals
         self._metrics = metrics
         self._entropy = entropy
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request; other scopes (lifespan) are FastAPI's, and there are no web sockets."""
@@ -106,16 +109,7 @@ class Front:
     def _tell(self, incoming: Incoming, route: str, status: int, seconds: float) -> None:
         self._metrics.add(GATEWAY_REQUESTS, route=route, status=str(status))
         self._metrics.observe(GATEWAY_SECONDS, seconds, route=route)
-        _log.info(
-            "request",
-            method=incoming.method,
-            route=route,
-            status=status,
-            seconds=round(seconds, 4),
-            trace_id=incoming.trace.trace_id,
-            **({"participant": incoming.principal} if incoming.principal else {}),
-            **incoming.notes,
-        )
+        self._access.tell(incoming, route, status, seconds)
 
 
 class _Outgoing:

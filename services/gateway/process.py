@@ -77,6 +77,7 @@ class Parts:
     _recorder: Recorder
     _backlog: Backlog
     _door: KafkaDoor | None
+    _tell_kafka: Callable[[str | None], None]
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def history(self) -> History:
@@ -135,7 +136,7 @@ class Parts:
             await asyncio.sleep(every_s)
 
     def _probe_kafka(self) -> None:
-        _tell(self.checks, _KAFKA)(self.producer.probe(_PROBE_S))
+        self._tell_kafka(self.producer.probe(_PROBE_S))
 
     def _flush_positions(self) -> None:
         with contextlib.suppress(Transient):  # kept for the next time; the probe says that Kafka is away
@@ -221,6 +222,7 @@ def assemble(settings: GatewaySettings) -> Parts:
         _recorder=recorder,
         _backlog=backlog,
         _door=KafkaDoor(door) if settings.gateway_kafka_door else None,
+        _tell_kafka=_tell(checks, _KAFKA),
     )
 
 
@@ -233,11 +235,20 @@ def _spread(news: News, inboxes: Inboxes, waits: Waits) -> None:
 
 
 def _tell(checks: Checks, name: str) -> Callable[[str | None], None]:
+    """Where a part says how it is; what changed is logged."""
+    last: list[str | None] = [None]
+
     def tell(reason: str | None) -> None:
         if reason is None:
             checks.passed(name)
         else:
             checks.failed(name, reason)
+        if reason != last[0]:
+            last[0] = reason
+            if reason is None:
+                _log.info("a part is well again", check=name)
+            else:
+                _log.warning("a part is away", check=name, reason=reason)
 
     return tell
 

@@ -13,6 +13,7 @@ from types import FrameType
 import uvicorn
 import uvloop
 
+from services.gateway.access import AccessLog
 from services.gateway.app import Handlers, build_app, route_table
 from services.gateway.authenticating import Authenticator
 from services.gateway.catalogue import Catalogue, MembersLog
@@ -48,17 +49,19 @@ def run(settings: GatewaySettings) -> None:
 
 async def _serve(settings: GatewaySettings, listener: socket.socket) -> None:
     parts = assemble(settings)
-    front = web(parts)
+    access = AccessLog(SystemClock(), asyncio.get_running_loop().call_later, form=settings.log_format)
+    front = web(parts, access)
     BoundedProtocol.head_max_bytes = settings.gateway_head_max_bytes
     server = _Server(_config(settings, front), parts)
     parts.start()
     try:
         await server.serve(sockets=[listener])
     finally:
+        access.flush()
         await parts.stop()
 
 
-def web(parts: Parts) -> Front:
+def web(parts: Parts, access: AccessLog) -> Front:
     """The web application over the parts."""
     settings, tables = parts.settings, load_code_tables(SCHEMAS_DIR / "codes")
     authenticator = Authenticator(
@@ -91,7 +94,7 @@ def web(parts: Parts) -> Front:
         probes=Probes(parts.checks, parts.metrics, parts.inboxes),
         pages=load_pages(build_document(settings.base_url(), load_examples())),
     )
-    return build_app(route_table(handlers), load_refusals(tables), parts.metrics, SystemEntropy())
+    return build_app(route_table(handlers), load_refusals(tables), parts.metrics, SystemEntropy(), access)
 
 
 class _Server(uvicorn.Server):
