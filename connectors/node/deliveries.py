@@ -156,7 +156,7 @@ def answered(db: sqlite3.Connection, participant: str, by: str, text: str) -> An
 def last_pending(db: sqlite3.Connection, participant: str) -> int | None:
     """Row number of the newest pending delivery; None when none is pending."""
     row = db.execute(
-        "select max(n) from deliveries where participant = ? and state = 'pending'", (participant,)
+        "select max(n) from deliveries where participant = ? and state = 'pending' and receipted = 1", (participant,)
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
@@ -164,7 +164,8 @@ def last_pending(db: sqlite3.Connection, participant: str) -> int | None:
 def undecided(db: sqlite3.Connection, participant: str, up_to: int) -> bool:
     """Whether one up to that row is pending still: a reference that nobody knows yet may be the answer to it."""
     row = db.execute(
-        "select 1 from deliveries where participant = ? and state = 'pending' and n <= ? limit 1", (participant, up_to)
+        "select 1 from deliveries where participant = ? and state = 'pending' and receipted = 1 and n <= ? limit 1",
+        (participant, up_to),
     ).fetchone()
     return row is not None
 

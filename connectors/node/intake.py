@@ -76,6 +76,8 @@ class Intake:
     def redrive(self, change: Change, now_ms: int) -> Taken:
         """Takes again the dead letters that an operator marked, with the mappings of today."""
         letters = dead_letters.to_redrive(change.db, self._site.connector)
+        if not letters:
+            return Taken()
         items = [(json.loads(letter.payload or b"{}"), letter) for letter in letters]
         return self._take(change, items, now_ms)
 
@@ -88,7 +90,7 @@ class Intake:
                 # (1) known already?
                 if letter is None and self._is_known(change, key, digest, taken):
                     continue
-                one = self._one(change, item, key, now_ms)
+                one = self._one(change, item, key, now_ms, may_hold=letter is None)
             except Refused as error:
                 self._set_aside(change, item, key, digest, error, now_ms, taken)
                 continue
@@ -122,7 +124,7 @@ class Intake:
         taken.known += 1
         return True
 
-    def _one(self, change: Change, item: Document, key: str, now_ms: int) -> Happened | None:
+    def _one(self, change: Change, item: Document, key: str, now_ms: int, *, may_hold: bool) -> Happened | None:
         if key.startswith(f"{NO_KEY}:"):
             raise Refused(NO_KEY, f"the happening has no id of the city at {self._dialect.key_path}")
         # (2) kind and mapping
@@ -137,12 +139,14 @@ class Intake:
             "participant": self._site.participant,
             "division": self._site.division,
             "item": key,
-            "answered": self._answered(change, inward, item, now_ms),
+            "answered": self._answered(change, inward, item, now_ms if may_hold else None),
         }
         # (4) mapped, (5) id and statement
         return self._sealer.prepare(self._site.participant, key, draft(inward, item, known))
 
-    def _answered(self, change: Change, inward: Inward, item: Document, now_ms: int) -> dict[str, str] | None:
+    def _answered(
+        self, change: Change, inward: Inward, item: Document, hold_from_ms: int | None
+    ) -> dict[str, str] | None:
         if inward.answers is None:
             return None
         by, path = inward.answers
@@ -151,10 +155,11 @@ class Intake:
         found = deliveries.answered(change.db, self._site.participant, by, text) if text else None
         if found is not None:
             return found.known()
-        self._hold_or_refuse(change, now_ms)
+        if hold_from_ms is not None:
+            self._hold_while_undecided(change, hold_from_ms)
         raise Refused(UNKNOWN_REFERENCE, f"no delivery to this city has the {by} at {path}", field=path)
 
-    def _hold_or_refuse(self, change: Change, now_ms: int) -> None:
+    def _hold_while_undecided(self, change: Change, now_ms: int) -> None:
         if self._hold is None:
             up_to = deliveries.last_pending(change.db, self._site.participant)
             if up_to is None:

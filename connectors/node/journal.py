@@ -91,6 +91,7 @@ class Journal:
         self._store_receipts = store_receipts
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
+        self._ending = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="node-journal", daemon=True)
         self._thread.start()
 
@@ -99,16 +100,18 @@ class Journal:
 
         An error that it raises undoes its own change alone. ``DatabaseAway`` when the database fails: nothing was changed.
         """
-        if self._closed:
-            raise Corrupt("the journal has stopped")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(run, future))
+        with self._ending:
+            if self._closed:
+                raise Corrupt("the journal has stopped")
+            self._jobs.put(_Job(run, future))
         return await future
 
     async def close(self) -> None:
         """Ends the thread after what was handed in before, and closes the file."""
-        self._closed = True
-        self._jobs.put(None)
+        with self._ending:
+            self._closed = True
+            self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._db.close()
 
@@ -120,7 +123,16 @@ class Journal:
                 if jobs:
                     self._run(jobs)
         finally:
+            self._refuse_the_rest()
+
+    def _refuse_the_rest(self) -> None:
+        """Nobody may be left waiting for a thread that has ended."""
+        with self._ending:
             self._closed = True
+            while not self._jobs.empty():
+                job = self._jobs.get()
+                if job is not None:
+                    _answer([(job, None, Corrupt("the journal has stopped"))])
 
     def _next_jobs(self) -> tuple[list[_Job], bool]:
         jobs: list[_Job] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from services.kernel.ports import CountedEntropy
 from services.members.history import History
 from tests.unit.connectors.small_exchange import NAME, OPERATOR, RELEASED, SmallExchange, signer_of
 
-DIALECTS = {"320100": "320100", "330100": "330100", "320500": "320500"}
+load_dialect = cache(load_dialect)
 
 
 @dataclass
@@ -109,7 +110,7 @@ class Rig:
         self.resender = Resender(self.journal, self.clock, self.teller, bells)
 
     def _seat(self, participant: str, pace: Pace) -> Seat:
-        dialect = load_dialect(DIALECTS[participant.partition(".")[0]])
+        dialect = load_dialect(participant.partition(".")[0])
         city = FakeCity(name=f"city-of-{participant}")
         site = Site(participant, city, dialect, pace)
         entropy = CountedEntropy(1 << 41)
@@ -161,10 +162,12 @@ class Rig:
 
     async def push(self, seat: Seat) -> None:
         """Pushes what is due, until nothing is under way."""
-        while await seat.pusher.begin():
+        begun = 1
+        while begun:
             while seat.pusher._running:
                 await asyncio.gather(*seat.pusher._running.values())
                 await asyncio.sleep(0)
+            begun = await seat.pusher.begin()
 
     async def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the node's database."""
