@@ -276,7 +276,7 @@ def running_gateway(
         "IPX_ROOT_KEY": signer_of(OPERATOR).public.line(),
         "IPX_GATEWAY_DISCOVER_S": "0.5",
         **more,
-    }
+    }  # an empty setting is none: the state directory's counts
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "services", "gateway", "run"], env=environ, stderr=out, stdout=out
