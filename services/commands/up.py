@@ -34,7 +34,8 @@ def command(only: str, state_dir: Path | None) -> None:
     if launch.is_up(layout):
         _say_up(console, layout, names)
         return
-    for part, address in external_services(os.environ).items():
+    external = external_services(os.environ)
+    for part, address in external.items():
         if part in names:
             shown = "yours" if part == "postgres" else address
             console.print(f"{part} is not started: {EXTERNAL_SETTINGS[part]} points at {shown}")
@@ -47,7 +48,8 @@ def command(only: str, state_dir: Path | None) -> None:
         console=console,
     ) as progress:
         checking = progress.add_task("checking the pinned artifacts", total=None)
-        launch.fetch_artifacts(layout, settings.cache_dir, _files(progress, checking))
+        ours = [name for name in names if name not in external]
+        launch.fetch_artifacts(layout, settings.cache_dir, _files(progress, checking), parts=ours)
         starting = progress.add_task("starting", total=len(names) + 1)
         state = launch.start(
             layout,

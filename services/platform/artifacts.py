@@ -12,7 +12,7 @@ import shutil
 import tarfile
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,17 +54,18 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """Checked files, ready to run."""
+    """Checked files, ready to run; None where the lock that was given names no registry."""
 
     kafka_jars: tuple[Path, ...]
-    registry_home: Path
+    registry_home: Path | None
 
 
-def load_lock(path: Path = LOCK) -> tuple[Artifact, ...]:
-    """Reads the lock; raises ``BadSettings`` when it is not one."""
+def load_lock(path: Path = LOCK, *, parts: Collection[str] | None = None) -> tuple[Artifact, ...]:
+    """Reads the lock, or what it has for some parts; raises ``BadSettings`` when it is not one."""
     try:
         rows: list[dict[str, Any]] = tomllib.loads(path.read_text("utf-8"))["artifact"]
-        return tuple(Artifact(**{field: row[field] for field in _FIELDS}) for row in rows)
+        artifacts = (Artifact(**{field: row[field] for field in _FIELDS}) for row in rows)
+        return tuple(artifact for artifact in artifacts if parts is None or artifact.part in parts)
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise BadSettings(f"{path.name} is not a lock of artifacts: {error!r}") from error
 
@@ -110,8 +111,8 @@ def install(lock: Iterable[Artifact], cache: Path, fetch: Fetch, progress: Progr
             _obtain(artifact, cache, fetch)
         progress("", len(artifacts), len(artifacts))
         kafka = tuple(cache / artifact.file for artifact in artifacts if artifact.part == "kafka")
-        registry = next(artifact for artifact in artifacts if artifact.part == "registry")
-        return Installed(kafka, _unpack(cache / registry.file, cache / f"registry-{registry.sha256[:16]}"))
+        registry = next((artifact for artifact in artifacts if artifact.part == "registry"), None)
+        return Installed(kafka, None if registry is None else _unpack(cache / registry.file, _home(cache, registry)))
 
 
 def _obtain(artifact: Artifact, cache: Path, fetch: Fetch) -> None:
@@ -123,6 +124,10 @@ def _obtain(artifact: Artifact, cache: Path, fetch: Fetch) -> None:
         fetched = fetch(artifact, Path(staging))
         check(fetched, artifact)
         fetched.replace(kept)
+
+
+def _home(cache: Path, artifact: Artifact) -> Path:
+    return cache / f"{artifact.part}-{artifact.sha256[:16]}"
 
 
 def _unpack(archive: Path, home: Path) -> Path:

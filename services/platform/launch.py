@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +49,12 @@ def is_up(layout: Layout) -> bool:
     return False
 
 
-def fetch_artifacts(layout: Layout, chosen_cache: Path | None, progress: artifacts.Progress) -> None:
-    """Every pinned file is in the cache and checked when this returns. Blocks; needs the network the first time only."""
-    artifacts.install(artifacts.load_lock(), cache_dir(layout, chosen_cache), maven.fetch, progress)
+def fetch_artifacts(
+    layout: Layout, chosen_cache: Path | None, progress: artifacts.Progress, *, parts: Collection[str] | None = None
+) -> None:
+    """Every pinned file (of these parts) is in the cache and checked when this returns. Blocks; needs the network the
+    first time only."""
+    artifacts.install(artifacts.load_lock(parts=parts), cache_dir(layout, chosen_cache), maven.fetch, progress)
 
 
 def start(

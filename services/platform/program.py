@@ -14,6 +14,9 @@ from services.platform.settings import PlatformSettings
 JVM_FLAGS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData")
 """One small collector and the quick compiler alone: a laptop gives the exchange, not the broker, its cores."""
 
+NOT_NEEDED = Path("/not-needed")
+"""Stands for a program of a part that is somebody else's: who has a Kafka need not install ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -28,12 +31,12 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Checked programs of the platform; who only looks at a running platform needs none."""
+    """Checked programs of the parts that are to be started; ``NOT_NEEDED`` for those of no such part."""
 
-    java: Path
-    kafka_jars: tuple[Path, ...]
-    registry_home: Path
-    postgres_bin: Path
+    java: Path = NOT_NEEDED
+    kafka_jars: tuple[Path, ...] = ()
+    registry_home: Path = NOT_NEEDED
+    postgres_bin: Path = NOT_NEEDED
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,15 @@ def test_the_checked_in_lock_pins_the_versions_that_we_say_and_is_written_as_the
     assert all(len(row.sha256) == 64 and row.size > 0 for row in lock)
 
 
+def test_a_part_that_is_somebody_elses_needs_no_file(tmp_path):
+    assert {row.part for row in load_lock()} == {"kafka", "registry"}
+    assert {row.part for row in load_lock(parts=["registry", "postgres"])} == {"registry"}
+    assert load_lock(parts=[]) == ()
+    repository = Repository()
+    installed = put(repository, tmp_path, lock=())
+    assert (installed.kafka_jars, installed.registry_home, repository.asked) == ((), None, [])
+
+
 def test_coordinates_are_as_maven_users_write_them():
     assert KAFKA.coordinates == "g.h:a:1"
     assert REGISTRY.coordinates == "g.h:a:1:all"
