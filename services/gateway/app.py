@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from services.gateway.access import AccessLog
 from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.exchange import Incoming, Reply
-from services.gateway.front import INCOMING, ROUTE, Front, Handler
+from services.gateway.front import AN_ERROR_OF_OURS, INCOMING, ROUTE, Front, Handler
 from services.gateway.inbox import InboxPages
 from services.gateway.pages import Pages
 from services.gateway.probes import Probes
@@ -88,6 +88,7 @@ def build_app(
             response_class=Response,
         )
     app.add_exception_handler(HTTPException, _not_routed(refusals))
+    app.add_exception_handler(Exception, _bug(refusals))
     return front
 
 
@@ -111,6 +112,15 @@ def _not_routed(refusals: RefusalTable) -> Any:
         if allowed:
             reply = replace(reply, headers=(*reply.headers, (b"allow", allowed.encode())))
         return _response(reply)
+
+    return answer
+
+
+def _bug(refusals: RefusalTable) -> Any:
+    """The reply to an error that is none of ours to name; Starlette raises it again, and the server logs where it was."""
+
+    async def answer(request: Request, _error: Exception) -> Response:
+        return _response(refusals.reply(AN_ERROR_OF_OURS, request.scope[INCOMING].trace.trace_id))
 
     return answer
 

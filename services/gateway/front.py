@@ -23,6 +23,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 INCOMING = "ipx.incoming"
 ROUTE = "ipx.route"
+AN_ERROR_OF_OURS = Problem("unavailable", "an error of the exchange, noted with the trace of this request")
 _UNROUTED = "other"
 _SAFE_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -73,9 +74,7 @@ class Front:
                 await self._app(scope, receive, outgoing.pass_on)
         finally:
             if outgoing.status == 0:  # a bug: the caller gets a problem, the server logs the traceback
-                await outgoing.reply(
-                    self._refusals.reply(Problem("unavailable", "an error of ours"), incoming.trace.trace_id)
-                )
+                await outgoing.reply(self._refusals.reply(AN_ERROR_OF_OURS, incoming.trace.trace_id))
             self._tell(incoming, scope.get(ROUTE, _UNROUTED), outgoing.status, time.perf_counter() - began_s)
 
     async def answer(self, handler: Handler, incoming: Incoming) -> Reply:
