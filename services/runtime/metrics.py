@@ -20,6 +20,8 @@ EXPOSITION_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 OTHER = "other"
 
 Process = Literal["admission", "gateway", "node", "room", "relay", "platform"]
+Scope = Process | Literal["health"]
+"""Whose a metric is; ``health`` is every process's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,390 +50,212 @@ COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
 @dataclass(frozen=True, slots=True)
-class Counter:
+class Spec:
+    """One metric: whose it is, what it counts with the unit as the last word, its sentence in both languages."""
+
+    process: Scope
+    what: str
+    en: str
+    zh: str
+    labels: tuple[Label, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name in the exposition."""
+        return f"ipx_{self.process}_{self.what}"
+
+    @property
+    def unit(self) -> str:
+        """The unit, as it stands in the name."""
+        return self.what.rpartition("_")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Counter(Spec):
     """Only goes up; the name ends in ``_<unit>_total``."""
 
-    process: Process | None
-    name: str
-    unit: str
-    en: str
-    zh: str
-    labels: tuple[Label, ...] = ()
+    @property
+    def name(self) -> str:
+        """Name in the exposition."""
+        return f"ipx_{self.process}_{self.what}_total"
 
 
 @dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Spec):
     """Goes up and down; the name ends in ``_<unit>``."""
 
-    process: Process | None
-    name: str
-    unit: str
-    en: str
-    zh: str
-    labels: tuple[Label, ...] = ()
-
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Spec):
     """Counts by size; the name ends in ``_<unit>``."""
 
-    process: Process | None
-    name: str
-    unit: str
-    en: str
-    zh: str
-    labels: tuple[Label, ...] = ()
     buckets: tuple[float, ...] = FAST_S
 
 
 Metric = Counter | Gauge | Histogram
 
 HEALTH_PASSING = Gauge(
-    None,
-    "ipx_health_passing_checks",
-    "checks",
-    "1 while the check of /readyz passes",
-    "/readyz 的检查项通过时为 1",
-    (CHECK,),
+    "health", "passing_checks", "1 while the check of /readyz passes", "/readyz 的检查项通过时为 1", (CHECK,)
 )
 
 ADMISSION_RECEIVED = Counter(
-    "admission",
-    "ipx_admission_received_events_total",
-    "events",
-    "proposals read from the .in topics",
-    "从 .in 主题读到的提案",
-    (FAMILY,),
+    "admission", "received_events", "proposals read from the .in topics", "从 .in 主题读到的提案", (FAMILY,)
 )
-ADMISSION_ADMITTED = Counter(
-    "admission",
-    "ipx_admission_admitted_events_total",
-    "events",
-    "events appended to a log",
-    "写入日志的事件",
-    (FAMILY,),
-)
-ADMISSION_REFUSED = Counter(
-    "admission",
-    "ipx_admission_refused_events_total",
-    "events",
-    "events refused, by code",
-    "被拒绝的事件（按代码）",
-    (CODE,),
-)
+ADMISSION_ADMITTED = Counter("admission", "admitted_events", "events appended to a log", "写入日志的事件", (FAMILY,))
+ADMISSION_REFUSED = Counter("admission", "refused_events", "events refused, by code", "被拒绝的事件（按代码）", (CODE,))
 ADMISSION_CONFLICT = Counter(
-    "admission",
-    "ipx_admission_conflict_events_total",
-    "events",
-    "events with a known id and another statement",
-    "标识已存在而声明不同的事件",
+    "admission", "conflict_events", "events with a known id and another statement", "标识已存在而声明不同的事件"
 )
 ADMISSION_DUPLICATE = Counter(
     "admission",
-    "ipx_admission_duplicate_events_total",
-    "events",
+    "duplicate_events",
     "events that came again and were answered with the first outcome",
     "重复提交并以首次结果答复的事件",
 )
 ADMISSION_QUARANTINED = Counter(
-    "admission",
-    "ipx_admission_quarantined_records_total",
-    "records",
-    "records that could not be decoded at all",
-    "完全无法解码的记录",
+    "admission", "quarantined_records", "records that could not be decoded at all", "完全无法解码的记录"
 )
 ADMISSION_FAILED_SIGNATURES = Counter(
     "admission",
-    "ipx_admission_failed_signatures_total",
-    "signatures",
+    "failed_signatures",
     "wrong, expired, revoked or unknown keys and bad signatures, by the participant that was named",
     "错误、过期、吊销或未知密钥及错误签名（按所称参与方）",
     (PARTICIPANT,),
 )
 ADMISSION_BATCH = Histogram(
-    "admission",
-    "ipx_admission_batch_events",
-    "events",
-    "events in one transaction",
-    "一个事务中的事件数",
-    buckets=COUNTS,
+    "admission", "batch_events", "events in one transaction", "一个事务中的事件数", buckets=COUNTS
 )
 ADMISSION_STEP = Histogram(
-    "admission",
-    "ipx_admission_step_seconds",
-    "seconds",
-    "time of a numbered step for a batch",
-    "一批事件某一步骤的耗时",
-    (STEP,),
+    "admission", "step_seconds", "time of a numbered step for a batch", "一批事件某一步骤的耗时", (STEP,)
 )
 ADMISSION_TRANSACTION = Histogram(
     "admission",
-    "ipx_admission_transaction_seconds",
-    "seconds",
+    "transaction_seconds",
     "time of a Kafka transaction, from begin to commit",
     "Kafka 事务从开始到提交的耗时",
 )
 ADMISSION_RETRIES = Counter(
-    "admission",
-    "ipx_admission_transaction_retries_total",
-    "retries",
-    "transactions that were aborted and done again",
-    "中止后重做的事务",
+    "admission", "transaction_retries", "transactions that were aborted and done again", "中止后重做的事务"
 )
 ADMISSION_CAUGHT_UP = Counter(
     "admission",
-    "ipx_admission_caught_up_entries_total",
-    "entries",
+    "caught_up_entries",
     "log entries read to rebuild the index before accepting anything",
     "受理之前为重建索引读取的日志条目",
     (FAMILY,),
 )
 
-GATEWAY_REQUESTS = Counter(
-    "gateway", "ipx_gateway_requests_total", "requests", "requests answered", "已答复的请求", (ROUTE, STATUS)
-)
-GATEWAY_SECONDS = Histogram(
-    "gateway", "ipx_gateway_request_seconds", "seconds", "time to answer", "答复耗时", (ROUTE,), buckets=SLOW_S
-)
-GATEWAY_BYTES = Counter(
-    "gateway", "ipx_gateway_received_bytes_total", "bytes", "bytes of bodies received", "收到的正文字节数", (ROUTE,)
-)
+GATEWAY_REQUESTS = Counter("gateway", "requests", "requests answered", "已答复的请求", (ROUTE, STATUS))
+GATEWAY_SECONDS = Histogram("gateway", "request_seconds", "time to answer", "答复耗时", (ROUTE,), buckets=SLOW_S)
+GATEWAY_BYTES = Counter("gateway", "received_bytes", "bytes of bodies received", "收到的正文字节数", (ROUTE,))
 GATEWAY_RATE_LIMITED = Counter(
     "gateway",
-    "ipx_gateway_rate_limited_requests_total",
-    "requests",
+    "rate_limited_requests",
     "requests refused because the participant asks too often",
     "因请求过频被拒绝的请求",
     (PARTICIPANT,),
 )
 GATEWAY_AUTH_FAILURES = Counter(
     "gateway",
-    "ipx_gateway_failed_authentications_total",
-    "authentications",
+    "failed_authentications",
     "requests whose token did not prove the participant it names",
     "令牌未能证明所称参与方的请求",
     (PARTICIPANT,),
 )
 GATEWAY_INBOX_POLLS = Gauge(
-    "gateway",
-    "ipx_gateway_waiting_polls",
-    "polls",
-    "inbox requests that wait for an event now",
-    "正在等待事件的收件箱请求",
+    "gateway", "waiting_polls", "inbox requests that wait for an event now", "正在等待事件的收件箱请求"
 )
-GATEWAY_PUBLISHED = Counter(
-    "gateway", "ipx_gateway_published_events_total", "events", "events handed to admission", "转交准入的事件", (FAMILY,)
-)
+GATEWAY_PUBLISHED = Counter("gateway", "published_events", "events handed to admission", "转交准入的事件", (FAMILY,))
 GATEWAY_PRODUCE_FAILURES = Counter(
     "gateway",
-    "ipx_gateway_unproduced_events_total",
-    "events",
+    "unproduced_events",
     "events that Kafka did not take in time; the caller was told",
     "Kafka 未能及时接收、已告知调用方的事件",
 )
 
 NODE_PULLED = Counter(
-    "node",
-    "ipx_node_pulled_records_total",
-    "records",
-    "records read from the city's system",
-    "从本地业务系统读取的记录",
-    (TARGET,),
+    "node", "pulled_records", "records read from the city's system", "从本地业务系统读取的记录", (TARGET,)
 )
 NODE_PUBLISHED = Counter(
-    "node",
-    "ipx_node_published_events_total",
-    "events",
-    "events signed and published",
-    "已签名并发布的事件",
-    (PARTICIPANT,),
+    "node", "published_events", "events signed and published", "已签名并发布的事件", (PARTICIPANT,)
 )
-NODE_VERIFIED = Counter(
-    "node", "ipx_node_verified_events_total", "events", "inbox copies verified", "已验证的收件箱副本", (PARTICIPANT,)
-)
+NODE_VERIFIED = Counter("node", "verified_events", "inbox copies verified", "已验证的收件箱副本", (PARTICIPANT,))
 NODE_UNVERIFIED = Counter(
     "node",
-    "ipx_node_unverified_events_total",
-    "events",
+    "unverified_events",
     "inbox copies that did not verify and were not handed on",
     "未通过验证、未转交的收件箱副本",
     (CODE,),
 )
-NODE_DELIVERED = Counter(
-    "node",
-    "ipx_node_delivered_events_total",
-    "events",
-    "receipts `delivered` signed",
-    "已签发的送达回执",
-    (PARTICIPANT,),
-)
-NODE_COMMITTED = Counter(
-    "node",
-    "ipx_node_committed_events_total",
-    "events",
-    "receipts `committed` signed",
-    "已签发的接收回执",
-    (PARTICIPANT,),
-)
+NODE_DELIVERED = Counter("node", "delivered_events", "receipts `delivered` signed", "已签发的送达回执", (PARTICIPANT,))
+NODE_COMMITTED = Counter("node", "committed_events", "receipts `committed` signed", "已签发的接收回执", (PARTICIPANT,))
 NODE_REJECTED = Counter(
-    "node",
-    "ipx_node_rejected_events_total",
-    "events",
-    "receipts `rejected` signed",
-    "已签发的拒收回执",
-    (PARTICIPANT, CODE),
+    "node", "rejected_events", "receipts `rejected` signed", "已签发的拒收回执", (PARTICIPANT, CODE)
 )
 NODE_NOT_COMMITTED = Counter(
-    "node",
-    "ipx_node_not_committed_events_total",
-    "events",
-    "negative receipts signed at the time limit",
-    "到期签发的否定回执",
-    (PARTICIPANT,),
+    "node", "not_committed_events", "negative receipts signed at the time limit", "到期签发的否定回执", (PARTICIPANT,)
 )
-NODE_RETRIES = Counter(
-    "node",
-    "ipx_node_retries_total",
-    "retries",
-    "calls to a target that were tried again",
-    "对目标系统的重试",
-    (TARGET,),
-)
+NODE_RETRIES = Counter("node", "retries", "calls to a target that were tried again", "对目标系统的重试", (TARGET,))
 NODE_BREAKER = Gauge(
-    "node",
-    "ipx_node_open_breakers",
-    "breakers",
-    "1 while the circuit breaker of the target is open",
-    "目标系统熔断时为 1",
-    (TARGET,),
+    "node", "open_breakers", "1 while the circuit breaker of the target is open", "目标系统熔断时为 1", (TARGET,)
 )
-NODE_DEAD_LETTERS = Counter(
-    "node", "ipx_node_dead_letters_total", "letters", "events set aside with a reason", "附原因搁置的事件", (TARGET,)
-)
+NODE_DEAD_LETTERS = Counter("node", "dead_letters", "events set aside with a reason", "附原因搁置的事件", (TARGET,))
 NODE_PUSH = Histogram(
     "node",
-    "ipx_node_push_seconds",
-    "seconds",
+    "push_seconds",
     "time of one call to the city's system",
     "一次调用本地业务系统的耗时",
     (TARGET,),
     buckets=SLOW_S,
 )
 
-ROOM_FOLDED = Counter(
-    "room", "ipx_room_folded_entries_total", "entries", "log entries folded", "已折叠的日志条目", (ROOM, FAMILY)
-)
+ROOM_FOLDED = Counter("room", "folded_entries", "log entries folded", "已折叠的日志条目", (ROOM, FAMILY))
 ROOM_SKIPPED = Counter(
-    "room",
-    "ipx_room_skipped_entries_total",
-    "entries",
-    "entries that came again and had no effect",
-    "重复到达、未产生作用的条目",
-    (ROOM,),
+    "room", "skipped_entries", "entries that came again and had no effect", "重复到达、未产生作用的条目", (ROOM,)
 )
 ROOM_GAPS = Counter(
-    "room",
-    "ipx_room_seq_gaps_total",
-    "gaps",
-    "places where the next entry was not the one expected",
-    "序号不连续之处",
-    (ROOM,),
+    "room", "seq_gaps", "places where the next entry was not the one expected", "序号不连续之处", (ROOM,)
 )
-ROOM_EMITTED = Counter(
-    "room",
-    "ipx_room_emitted_events_total",
-    "events",
-    "derived events stored to be proposed",
-    "待提案的派生事件",
-    (ROOM,),
-)
-ROOM_TICKS = Counter(
-    "room", "ipx_room_ticked_states_total", "states", "states whose due time came", "到期的状态", (ROOM,)
-)
+ROOM_EMITTED = Counter("room", "emitted_events", "derived events stored to be proposed", "待提案的派生事件", (ROOM,))
+ROOM_TICKS = Counter("room", "ticked_states", "states whose due time came", "到期的状态", (ROOM,))
 ROOM_BATCH = Histogram(
-    "room",
-    "ipx_room_batch_entries",
-    "entries",
-    "entries in one transaction",
-    "一个事务中的条目数",
-    (ROOM,),
-    buckets=COUNTS,
+    "room", "batch_entries", "entries in one transaction", "一个事务中的条目数", (ROOM,), buckets=COUNTS
 )
 ROOM_SECONDS = Histogram(
-    "room", "ipx_room_batch_seconds", "seconds", "time of a batch, decode to commit", "一批从解码到提交的耗时", (ROOM,)
+    "room", "batch_seconds", "time of a batch, decode to commit", "一批从解码到提交的耗时", (ROOM,)
 )
 ROOM_POSITION = Gauge(
     "room",
-    "ipx_room_position_entries",
-    "entries",
+    "position_entries",
     "entries of the log partition folded so far",
     "该日志分区已折叠的条目数",
     (ROOM, FAMILY, PARTITION),
 )
 ROOM_BEHIND = Gauge(
-    "room",
-    "ipx_room_behind_seconds",
-    "seconds",
-    "age of the last entry folded when it was folded",
-    "最近折叠的条目在折叠时的时延",
-    (ROOM,),
+    "room", "behind_seconds", "age of the last entry folded when it was folded", "最近折叠的条目在折叠时的时延", (ROOM,)
 )
 ROOM_RETRIES = Counter(
-    "room",
-    "ipx_room_batch_retries_total",
-    "retries",
-    "batches tried again because a part was away",
-    "因依赖中断而重试的批次",
-    (ROOM,),
+    "room", "batch_retries", "batches tried again because a part was away", "因依赖中断而重试的批次", (ROOM,)
 )
 
 RELAY_PUBLISHED = Counter(
-    "relay",
-    "ipx_relay_published_events_total",
-    "events",
-    "derived events proposed to admission",
-    "已提案的派生事件",
-    (ROOM,),
+    "relay", "published_events", "derived events proposed to admission", "已提案的派生事件", (ROOM,)
 )
 RELAY_PENDING = Gauge(
-    "relay",
-    "ipx_relay_pending_events",
-    "events",
-    "derived events that wait in the outbox",
-    "发件箱中等待的派生事件",
-    (ROOM,),
+    "relay", "pending_events", "derived events that wait in the outbox", "发件箱中等待的派生事件", (ROOM,)
 )
 RELAY_SECONDS = Histogram(
-    "relay", "ipx_relay_publish_seconds", "seconds", "time to publish and mark a batch", "一批发布并标记的耗时", (ROOM,)
+    "relay", "publish_seconds", "time to publish and mark a batch", "一批发布并标记的耗时", (ROOM,)
 )
 RELAY_AGE = Gauge(
-    "relay",
-    "ipx_relay_oldest_pending_seconds",
-    "seconds",
-    "age of the oldest event in the outbox",
-    "发件箱中最早事件的时长",
-    (ROOM,),
+    "relay", "oldest_pending_seconds", "age of the oldest event in the outbox", "发件箱中最早事件的时长", (ROOM,)
 )
 RELAY_FAILURES = Counter(
-    "relay",
-    "ipx_relay_failures_total",
-    "failures",
-    "batches that were not published and are tried again",
-    "未能发布、将重试的批次",
-    (ROOM,),
+    "relay", "failures", "batches that were not published and are tried again", "未能发布、将重试的批次", (ROOM,)
 )
 
-PLATFORM_RESTARTS = Counter(
-    "platform",
-    "ipx_platform_restarts_total",
-    "restarts",
-    "times a part was started again",
-    "部件重新启动的次数",
-    (PART,),
-)
-PLATFORM_RUNNING = Gauge(
-    "platform", "ipx_platform_running_parts", "parts", "1 while the part runs", "部件运行时为 1", (PART,)
-)
+PLATFORM_RESTARTS = Counter("platform", "restarts", "times a part was started again", "部件重新启动的次数", (PART,))
+PLATFORM_RUNNING = Gauge("platform", "running_parts", "1 while the part runs", "部件运行时为 1", (PART,))
 
 METRICS: tuple[Metric, ...] = tuple(
     metric for metric in tuple(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
@@ -458,7 +282,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self._lock = Lock()
         self._seen: dict[Label, set[str]] = {}
-        self._made: dict[str, Any] = {m.name: self._make(m) for m in METRICS if m.process in (None, process)}
+        self._made: dict[str, Any] = {m.name: self._make(m) for m in METRICS if m.process in ("health", process)}
         self._children: dict[tuple[str, tuple[str, ...]], Any] = {}
         prometheus_client.ProcessCollector(registry=self._registry)
 

@@ -20,6 +20,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import Field
 
 from services.kernel.errors import Corrupt, Transient
+from services.runtime.backlog import Backlog
 from services.runtime.faults import reach
 from services.runtime.faust_app import Consuming, FaustConsumer
 from services.runtime.fold import Room, World
@@ -106,6 +107,7 @@ class RoomProcess(Generic[S]):
             clock=SystemClock(),
             grace_ms=int(settings.room_grace_s * 1000),
         )
+        self._backlog = Backlog(self._probe)
         self._looking = ThreadPoolExecutor(1, "look")
         self._stop = asyncio.Event()
         self._consumer: FaustConsumer | None = None
@@ -225,7 +227,6 @@ class RoomProcess(Generic[S]):
 
     async def _watch(self) -> None:
         """Tells ``/readyz`` how the parts are, and notices a consumer that stands still."""
-        clean: dict[Place, int] = {}
         while True:
             broker = await self._aside(self._probe.ask)
             tables = await self._aside(self._database.ask)
@@ -234,27 +235,24 @@ class RoomProcess(Generic[S]):
             consumer = self._consumer
             if consumer is not None:
                 self._tell("consumer", None if consumer.has_joined else "has not joined its group yet")
-                idle_s = time.monotonic() - self._last_batch
-                folding = self._parts.checks.reason("fold")
-                if idle_s > self._parts.settings.room_stall_s and broker is None and tables is None and folding is None:
+                all_there = broker is None and tables is None and self._parts.checks.reason("fold") is None
+                if all_there and self._is_idle():
                     places = consumer.assignment
-                    await self._aside(lambda: self._refuse_standstill(places, clean))  # noqa: B023
+                    await self._aside(lambda: self._refuse_standstill(places))  # noqa: B023
             await asyncio.sleep(_WATCH_S)
 
-    def _refuse_standstill(self, places: frozenset[Place], clean: dict[Place, int]) -> None:
-        """``Restart`` when a record lies past the position although nothing was brought for so long."""
+    def _is_idle(self) -> bool:
+        return time.monotonic() - self._last_batch > self._parts.settings.room_stall_s
+
+    def _refuse_standstill(self, places: frozenset[Place]) -> None:
+        """``Restart`` when the log holds more although nothing was brought for so long."""
         try:
-            positions = self._runner.positions()
-            for place, end in self._probe.ends(places).items():
-                start = max(positions[place].next_offset if place in positions else 0, clean.get(place, 0))
-                if self._probe.first_from(place, start, end.settled) is None:
-                    clean[place] = end.settled
-                elif time.monotonic() - self._last_batch > self._parts.settings.room_stall_s:
-                    raise Restart(f"{place[0]}/{place[1]} has more, and the consumer brings nothing")
-        except Restart:
-            raise
+            place = self._backlog.unfolded_in(places, self._runner.positions())
         except Transient as error:
             log.warning("could not look at the log", room=self._room.name, **words_of(error))
+            return
+        if place is not None and self._is_idle():
+            raise Restart(f"{place[0]}/{place[1]} holds more, and the consumer brings nothing")
 
     def _offsets(self) -> dict[Place, int]:
         return {place: position.next_offset for place, position in self._runner.positions().items()}

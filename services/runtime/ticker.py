@@ -8,11 +8,10 @@ covers the moment between admission's taking the time and its first write; past 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from services.kernel.ports import Clock
-from services.runtime.log_probe import End
+from services.runtime.backlog import Backlog, Logs
 from services.runtime.planner import Place, Position, horizon_of
 from services.runtime.runner import TICKED_AT_ONCE
 
@@ -33,28 +32,15 @@ class Ticks(Protocol):
         ...
 
 
-class Logs(Protocol):
-    """What the ticker needs of the log probe."""
-
-    def ends(self, places: Iterable[Place]) -> dict[Place, End]:
-        """Where the partitions end."""
-        ...
-
-    def first_from(self, place: Place, offset: int, end: int) -> int | None:
-        """The first settled record from an offset on, before an end."""
-        ...
-
-
 class Ticker:
     """Ticks what is due; blocking, called every second or so. ``Transient`` when a part is away: call again later."""
 
     def __init__(self, ticks: Ticks, logs: Logs, places: tuple[Place, ...], *, clock: Clock, grace_ms: int) -> None:
         self._ticks = ticks
-        self._logs = logs
+        self._backlog = Backlog(logs)
         self._places = places
         self._clock = clock
         self._grace_ms = grace_ms
-        self._empty_up_to: dict[Place, int] = {}  # no settled record stands before this offset that is not folded
 
     def tick(self) -> int:
         """Ticks every state that is due and vouched for; says how many."""
@@ -64,11 +50,13 @@ class Ticker:
             return 0
         horizon_ms = min(now_ms, horizon_of(self._ticks.positions(), {}, self._places))
         if first_due > horizon_ms and first_due <= now_ms - self._grace_ms:
-            # what was folded is read after the probe's ends, so it can only be more than the probe asks for
-            ends = self._logs.ends(self._places)
+            # the positions are read after the ends, so that they can only be further on than what is asked for
+            ends = self._backlog.ends(self._places)
             positions = self._ticks.positions()
             probed = {
-                place: now_ms - self._grace_ms for place, end in ends.items() if self._folded(place, positions, end)
+                place: now_ms - self._grace_ms
+                for place, end in ends.items()
+                if end.is_settled and not self._backlog.holds_unfolded(place, positions, end)
             }
             horizon_ms = min(now_ms, horizon_of(positions, probed, self._places))
         count = 0
@@ -79,14 +67,3 @@ class Ticker:
                 break
             first_due = self._ticks.first_due()
         return count
-
-    def _folded(self, place: Place, positions: Mapping[Place, Position], end: End) -> bool:
-        """Whether everything written to the partition before ``end`` is settled and folded."""
-        if not end.is_settled:
-            return False
-        start = max(positions.get(place, Position()).next_offset, self._empty_up_to.get(place, 0))
-        if start < end.settled:
-            if self._logs.first_from(place, start, end.settled) is not None:
-                return False
-            self._empty_up_to[place] = end.settled
-        return True

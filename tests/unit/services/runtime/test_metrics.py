@@ -31,7 +31,7 @@ def test_names_are_unique_and_end_in_their_unit():
         ending = f"_{metric.unit}_total" if isinstance(metric, m.Counter) else f"_{metric.unit}"
         assert metric.name.endswith(ending), metric.name
         assert re.fullmatch(r"ipx_[a-z]+(_[a-z]+)+", metric.name)
-        assert metric.process is None or metric.name.startswith(f"ipx_{metric.process}_")
+        assert metric.name.startswith(f"ipx_{metric.process}_")
 
 
 def test_every_metric_says_what_it_is_in_both_languages():
@@ -50,7 +50,7 @@ def test_a_process_tells_its_own_metrics_and_the_shared_ones_only():
 
 
 def test_nothing_outside_the_list_can_be_made():
-    stranger = m.Counter("room", "ipx_room_strangers_total", "strangers", "x", "x")
+    stranger = m.Counter("room", "seen_strangers", "x", "x")
     with pytest.raises(KeyError):
         made("room").add(stranger)
     importers = {
