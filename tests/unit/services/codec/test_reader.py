@@ -26,6 +26,7 @@ ENUM = {"type": "enum", "name": "E", "symbols": ["A", "B"]}
 FIXED = {"type": "fixed", "name": "F", "size": 3}
 RECORD = {"type": "record", "name": "R", "fields": [{"name": "a", "type": "int"}]}
 INTS = {"type": "array", "items": "int"}
+PAIR = {"type": "record", "name": "P", "fields": [{"name": "a", "type": INTS}, {"name": "b", "type": "int"}]}
 TABLES = {"type": "array", "items": INTS}
 
 
@@ -99,6 +100,9 @@ def refusal(schema: EventSchema, body: bytes) -> str:
         (INTS, zigzag(-(2**63)), "not-canonical"),
         (INTS, zigzag(MAX_ITEMS + 1) + b"\x02" * (MAX_ITEMS + 1) + b"\x00", "too-many-items"),
         (TABLES, b"\x04" + 2 * (zigzag(6000) + b"\x02" * 6000 + b"\x00") + b"\x00", "too-many-items"),
+        (PAIR, b"\x02\x02\x00\x06\x06", "not-canonical"),
+        (PAIR, b"\x02\x02\x04\x06", "not-canonical"),
+        (PAIR, b"\x02\x02\x01\x06", "not-canonical"),
         (RECORD, b"", "undecodable"),
     ],
 )

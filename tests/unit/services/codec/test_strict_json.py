@@ -89,6 +89,17 @@ def test_nesting_past_the_limit_is_refused_without_following_it(opening: bytes) 
         assert refusal(opening * times) == ("bad-json", None)
 
 
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 200, 900])
+def test_well_formed_nesting_past_the_limit_is_refused(depth: int) -> None:
+    for data in (
+        b"[" * depth + b"]" * depth,
+        b'{"a":' * depth + b"1" + b"}" * depth,
+        b'["[", ' * depth + b"1" + b"]" * depth,
+    ):
+        json.loads(data)
+        assert refusal(data) == ("bad-json", None)
+
+
 def test_nesting_up_to_the_limit_and_brackets_in_texts_are_taken() -> None:
     assert parse_json(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, most_bytes=MB)
     text = json.dumps(["[{" * 1000, {"[[[": '"[' * 100}] * 20)

@@ -194,7 +194,7 @@ TWICE = b'{"alg":"EdDSA","alg":"none"}'
         f"{segment(TWICE)}.{CLAIMS}.{SIGNED}",
         f"{segment(bytes([255]))}.{CLAIMS}.{SIGNED}",
         f"{HEAD}=.{CLAIMS}.{SIGNED}",
-        f"{TOKEN[:-1]}{chr(ord(TOKEN[-1]) + 1)}",
+        f"{TOKEN[:-1]}{chr(ord(TOKEN[-1]) + 1)}",  # the same signature, its trailing bits set
         f"{HEAD}A.{CLAIMS}.{SIGNED}",
         "\ud800.a." + SIGNED,
         "x" * (MAX_TOKEN_BYTES + 1),
@@ -214,6 +214,29 @@ def test_a_damaged_token_proves_nothing(data: bytes) -> None:
         assert is_refused(token)
 
 
+def test_a_part_that_is_spelt_otherwise_proves_nothing_also_when_that_spelling_was_signed() -> None:
+    for spare in range(3):
+        claims = {"iss": SOURCE, "aud": "ipx", "iat": NOW_S, "exp": NOW_S + 60, "jti": "x" * spare}
+        for twin in twins(segment(claims)):
+            signed = f"{HEAD}.{twin}"
+            assert is_refused(f"{signed}.{segment(SIGNER.sign(signed.encode()))}")
+
+
+def twins(text: str) -> list[str]:
+    """Other texts that decode to the same bytes."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    padding = "=" * (-len(text) % 4)
+    data = base64.urlsafe_b64decode(text + padding)
+    found = (text[:-1] + last for last in alphabet if last != text[-1])
+    return [twin for twin in found if base64.urlsafe_b64decode(twin + padding) == data]
+
+
+def test_a_token_past_the_cap_proves_nothing_however_well_it_is_signed() -> None:
+    assert verify(forged(claims={"jti": "x" * 1000}), key_of, "ipx", NOW_MS)
+    assert is_refused(forged(claims={"jti": "x" * MAX_TOKEN_BYTES}))
+
+
 def test_whom_a_token_names_is_told_without_proof() -> None:
     assert claimed_participant(forged(by=STRANGER)) == OTHER
     assert claimed_participant("nonsense") is None
+    assert claimed_participant(forged({"kid": "../../etc/passwd#0"})) is None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.kernel import instants
 from services.kernel.errors import Refused
 from services.kernel.instants import format_day, format_instant, parse_day, parse_instant
 
@@ -82,8 +83,10 @@ def test_an_instant_outside_the_years_is_not_formatted(instant_ms: int) -> None:
 
 
 def test_many_different_days_do_not_spoil_the_memory_of_them() -> None:
-    days = range(0, 12_000, 1)
-    assert all(parse_instant(format_instant(day * 86_400_000 + 1)) == day * 86_400_000 + 1 for day in days)
+    for day in range(12_000):
+        assert parse_instant(format_instant(day * 86_400_000 + 1)) == day * 86_400_000 + 1
+        assert len(instants._days) <= 4096
+        assert len(instants._starts) <= 4096
 
 
 @given(st.dates())
