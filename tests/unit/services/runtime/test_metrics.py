@@ -92,6 +92,18 @@ def test_counters_gauges_and_histograms_tell_what_was_said():
     assert metrics.value(m.ROOM_GAPS, room="clues") == 0
 
 
+def test_every_metric_of_the_list_is_told_somewhere():
+    text = "\n".join(
+        path.read_text("utf-8")
+        for path in [*SERVICES.rglob("*.py"), *(SERVICES.parent / "connectors").rglob("*.py")]
+        if path != Path(m.__file__)
+    )
+    names = {name: value for name, value in vars(m).items() if isinstance(value, m.Metric)}
+    # the node, which may not import this module, names a metric by its text
+    silent = [n for n, v in names.items() if not re.search(rf'\b{n}\b|"{v.name.removeprefix("ipx_node_")}"', text)]
+    assert silent == []
+
+
 WATCH = SERVICES.parent / "deploy" / "watch"
 
 
