@@ -56,7 +56,7 @@ class RuntimeTeller:
     def __init__(self, metrics: Metrics, checks: Checks) -> None:
         self._metrics = metrics
         self._checks = checks
-        self._named = {m.name.removeprefix(_PREFIX): m for m in METRICS if m.process == "node"}
+        self._named = {m.name.removeprefix(_PREFIX): m for m in METRICS if m.name.startswith(_PREFIX)}
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
         """Adds to a counter."""
