@@ -144,15 +144,18 @@ def _from_document(document: Any, released: ReleasedSchemas) -> Envelope:
 
 
 def _split(document: Any, known: frozenset[str]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Attributes and content of a structured event; a null attribute counts as absent."""
+    """Attributes and content of a structured event; a null attribute counts as absent.
+
+    Every attribute is ASCII by its own grammar; saying so here keeps half surrogate pairs, which JSON can spell, from all who encode.
+    """
     if not isinstance(document, dict):
         raise Refused("bad-request", "a structured event is one JSON object")
     attributes: dict[str, str] = {}
     for name, held in document.items():
         if name in _DATA or held is None:
             continue
-        if not isinstance(held, str):
-            raise Refused("bad-attribute", f"attribute {name[:40]!r} is not a string", field=name[:40])
+        if not isinstance(held, str) or not held.isascii():
+            raise Refused("bad-attribute", f"attribute {name[:40]!r} is not a string in ASCII", field=name[:40])
         attributes[name] = held
     content = {name: document[name] for name in _DATA if document.get(name) is not None}
     return _checked(attributes, known), content

@@ -148,6 +148,8 @@ def test_an_attribute_that_nobody_reads_or_only_the_exchange_writes_is_refused(n
         ({"specversion": "0.3"}, "bad-attribute", "specversion"),
         ({"time": 1_790_000_000_123}, "bad-attribute", "time"),
         ({"id": ["x"]}, "bad-attribute", "id"),
+        ({"subject": "线索"}, "bad-attribute", "subject"),
+        ({"ipxsalts": "half \ud800"}, "bad-attribute", "ipxsalts"),
         ({"ipxsalts": "x" * (MAX_HEADER_BYTES + 1)}, "too-large", None),
         ({"datacontenttype": "application/avro"}, "bad-content-type", "datacontenttype"),
         ({"datacontenttype": "application/xml"}, "bad-content-type", "datacontenttype"),
@@ -249,7 +251,7 @@ def test_every_bad_event_of_a_batch_is_named() -> None:
     "envelope",
     [
         ENVELOPE,
-        replace(ENVELOPE, entry="ipx-event/v1\n…", delivery="320100.police ipx.clues/3 7", body=b""),
+        replace(ENVELOPE, entry="ipx-event/v1\n", delivery="320100.police ipx.clues/3 7", body=b""),
         replace(ENVELOPE, outcome="320100.police ipx.clues.in/3 7"),
     ],
 )
@@ -257,6 +259,13 @@ def test_what_an_inbox_hands_out_is_read_back(envelope: Envelope) -> None:
     document = json.loads(json.dumps(envelope_to_structured(envelope)))
     assert envelope_from_structured(document) == envelope
     assert base64.b64decode(document["data_base64"]) == envelope.body
+
+
+@pytest.mark.parametrize("name", ["ipxentry", "ipxdelivery", "ipxoutcome", "traceparent", "id"])
+def test_half_a_surrogate_pair_reaches_nobody_who_encodes(name: str) -> None:
+    with pytest.raises(Refused) as caught:
+        envelope_from_structured({**WITH_AVRO, name: "\ud800"})
+    assert (caught.value.code, caught.value.field) == ("bad-attribute", name)
 
 
 @pytest.mark.parametrize("document", [None, [], {}, WITH_DATA, without(WITH_AVRO, "id"), {**WITH_AVRO, "x": "y"}])
