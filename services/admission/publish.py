@@ -7,7 +7,11 @@ consumer group in the offsets fences a process that lost its partitions without 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -17,6 +21,8 @@ from services.kernel.errors import Transient
 from services.runtime.faults import reach
 
 _CALL_S = 10.0
+_HUNG_S = 2 * _CALL_S
+_HUNG_STATUS = 75
 _DRAIN_S = 0.1
 _MESSAGE_BYTES = 1_572_864
 _BUFFER_KB = 65_536
@@ -114,7 +120,8 @@ class Transactions:
         """Repeats a call that may be repeated; ``Transient`` when the process is to stop meanwhile."""
         while True:
             try:
-                call()
+                with ended_when_hung(_HUNG_S):
+                    call()
                 return
             except KafkaException as error:
                 self._raise_if_fatal(error)
@@ -127,3 +134,26 @@ class Transactions:
         reason: KafkaError = error.args[0]
         if reason.fatal() or reason.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
             raise Fenced(f"this producer may write no more: {reason.name()} {reason.str()}") from error
+
+
+@contextmanager
+def ended_when_hung(limit_s: float, end: Callable[[], None] | None = None) -> Iterator[None]:
+    """Ends this process, as by kill -9, when the body takes longer than the limit; its supervisor starts it again.
+
+    Every call of librdkafka has a limit of its own, and one does not keep it: after a broker came back,
+    send_offsets_to_transaction of 2.16 may wait for the group's coordinator for ever. The call cannot be taken back, and to be
+    killed at any point is what the next start mends (the new producer ends the transaction, the index catches up).
+    """
+    watchdog = threading.Timer(limit_s, end or _end_process)
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _end_process() -> None:
+    sys.stderr.write("a call to Kafka did not keep its time limit; ending, to be started again\n")
+    sys.stderr.flush()
+    os._exit(_HUNG_STATUS)
