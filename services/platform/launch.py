@@ -25,6 +25,9 @@ START_WITHIN_S = 180.0
 FAILED_STARTS = 3
 """A part that ended so often without having been ready once has failed; later ends are restarted without limit."""
 
+FAILED_STEPS = 5
+"""The same for a step of the preparation, which may also fail because a service has only just come up."""
+
 STOP_WITHIN_S = 90.0
 _LOOK_EVERY_S = 0.1
 _SUPERVISOR = "supervisor"
@@ -112,7 +115,7 @@ def failed_part(state: PlatformState) -> str | None:
     for name, part in state.parts.items():
         if part.restarts >= FAILED_STARTS and not part.was_ready:
             return name
-    return "bootstrap" if f"failed {FAILED_STARTS} times" in state.bootstrap else None
+    return "bootstrap" if f"failed {FAILED_STEPS} times" in state.bootstrap else None
 
 
 def late_part(state: PlatformState) -> str:
@@ -121,10 +124,10 @@ def late_part(state: PlatformState) -> str:
     return next(busy, "bootstrap" if state.bootstrap != "done" else next(iter(state.not_ready), _SUPERVISOR))
 
 
-def explain(layout: Layout, name: str, part: PartState | None) -> str:
+def explain(layout: Layout, name: str, part: PartState | None, reason: str | None = None) -> str:
     """Which part did not start, why, the end of its log, and what to do."""
     advice = next((known.what_to_do for known in PARTS if known.name == name), "read the log")
-    why = part.error if part and part.error else "it did not say why"
+    why = part.error if part and part.error else reason or "it did not say why"
     lines = [f"{name} did not start: {why}", f"last lines of {layout.log(name)}:"]
     lines += [f"  {line}" for line in last_lines(layout.log(name))]
     return "\n".join([*lines, f"what to do: {advice}"])
@@ -160,7 +163,7 @@ def _wait_until_ready(
                 shown = state
             failed = failed_part(state)
             if failed is not None:
-                raise Transient(explain(layout, failed, state.parts.get(failed)))
+                raise Transient(explain(layout, failed, state.parts.get(failed), state.bootstrap))
             if not state.not_ready and state.bootstrap == "done":
                 return state
         if time.monotonic() > deadline:

@@ -23,8 +23,13 @@ def test_a_part_that_was_ready_is_restarted_without_limit():
 
 
 def test_a_step_of_the_preparation_can_fail_too():
-    assert failed_part(PlatformState(bootstrap="schemas failed 2 times, last with exit code 1")) is None
-    assert failed_part(PlatformState(bootstrap="schemas failed 3 times, last with exit code 1")) == "bootstrap"
+    assert failed_part(PlatformState(bootstrap="schemas failed 4 times, last with exit code 1")) is None
+    assert failed_part(PlatformState(bootstrap="schemas failed 5 times, last with exit code 1")) == "bootstrap"
+
+
+def test_a_failed_preparation_is_explained_with_its_step(tmp_path):
+    said = explain(Layout(tmp_path), "bootstrap", None, "schemas failed 5 times, last with exit code 1")
+    assert said.startswith("bootstrap did not start: schemas failed 5 times, last with exit code 1\n")
 
 
 def test_when_the_time_is_over_the_one_that_keeps_the_others_waiting_is_named():
