@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from services.codec.http import HttpClient
+from services.commands.node import command as node
 from services.kernel.errors import Transient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,16 +145,9 @@ class RunningNode:
 
 
 def node_command(config: Path, *argv: str) -> Any:
-    """``ipx node <command> --config … --json``."""
-    done = subprocess.run(
-        [sys.executable, "-m", "services", "node", argv[0], "--config", str(config), "--json", *argv[1:]],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
+    """``ipx node <command> --config … --json``, within this process; the message of what it refuses is asserted on."""
+    done = CliRunner().invoke(node, [argv[0], "--config", str(config), "--json", *argv[1:]])
+    assert done.exit_code == 0, repr(done.exception)
     return json.loads(done.stdout)
 
 
