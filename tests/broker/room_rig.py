@@ -128,7 +128,7 @@ class Rig:
         rows = self.query("select coalesce(sum(next_seq), 0)::int from counting.position")
         return rows[0][0] if rows else 0
 
-    def wait_folded(self, count: int | None = None, *, within_s: float = 30) -> float:
+    def wait_folded(self, count: int | None = None, *, within_s: float = 60) -> float:
         """Waits until that many entries (all written ones) are folded; says how long it took."""
         wanted = self.written if count is None else count
         started = time.monotonic()
