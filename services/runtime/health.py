@@ -141,6 +141,7 @@ def _handler(checks: Checks, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
         timeout = 10  # a caller that says nothing does not hold a thread
 
         def do_GET(self) -> None:
+            """Answers one request."""
             status, kind, body = answer(self.path, checks, metrics)
             self.send_response(status)
             self.send_header("content-type", kind)
