@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from services.commands import bench_admission, bench_latency
+from services.commands.bench_admission import command as admission
+from services.commands.bench_latency import command as latency
 
 command = click.Group(
     "bench",
     help="Measure, beside the bare loop of the same run, so that the ratio can be read. 性能测量（与同次基线对比）。",
-    commands={"admission": bench_admission.command, "latency": bench_latency.command},
+    commands={"admission": admission, "latency": latency},
 )
