@@ -87,7 +87,7 @@ class Proposing:
         self, envelopes: Sequence[Envelope], timeout_s: float, told: Callable[[int], None] = lambda _count: None
     ) -> list[Outcome]:
         """The outcome of each, in order; ``told`` hears how many are known. ``Transient`` when some are not at the timeout."""
-        self._consumer.assign(self._ends({envelope.statement.source for envelope in envelopes}))
+        self._consumer.assign(self._ends({envelope.statement.source for envelope in envelopes}, timeout_s))
         for envelope in envelopes:
             self._producer.produce(
                 self._topics.proposals("members"),
@@ -115,9 +115,9 @@ class Proposing:
         self._producer.flush(_CALL_S)
         self._consumer.close()
 
-    def _ends(self, sources: Iterable[str]) -> list[TopicPartition]:
+    def _ends(self, sources: Iterable[str], timeout_s: float) -> list[TopicPartition]:
         """Where the inboxes end now. An inbox made a moment ago has no leader yet: asked again for a while."""
-        deadline_s = time.monotonic() + _CALL_S
+        deadline_s = time.monotonic() + timeout_s
         places = [TopicPartition(self._topics.inbox(source), 0) for source in sorted(sources)]
         for place in places:
             while (end := self._end(place, last_try=time.monotonic() > deadline_s)) is None:
