@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from services.codec.envelope import Draft, Envelope, seal
@@ -15,6 +16,9 @@ from services.codec.schema import EventSchema, compile_schema
 from services.kernel.errors import Refused
 from services.kernel.ids import uuid7
 from services.kernel.ports import CountedEntropy
+
+settings.register_profile("codec", deadline=None)  # a machine that is busy is no failure
+settings.load_profile("codec")
 
 SOURCE = "320100.market_regulator"
 OTHER = "330100.market_regulator"

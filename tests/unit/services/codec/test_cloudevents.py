@@ -289,7 +289,7 @@ CODES = {
 
 
 @given(mutated(json.dumps(WITH_DATA, ensure_ascii=False).encode()) | mutated(json.dumps([WITH_AVRO]).encode()))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_nothing_but_a_refusal_comes_out_of_a_damaged_request(data: bytes) -> None:
     for content_type in (STRUCTURED, BATCH):
         try:
@@ -300,7 +300,7 @@ def test_nothing_but_a_refusal_comes_out_of_a_damaged_request(data: bytes) -> No
 
 
 @given(st.lists(st.tuples(st.sampled_from([name for name, _ in binary()]), st.binary(max_size=30)), max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_nothing_but_a_refusal_comes_out_of_foreign_headers(headers: list[tuple[str, bytes]]) -> None:
     found = [*((name.encode(), value) for name, value in headers), (b"content-type", b"application/avro")]
     try:

@@ -148,7 +148,7 @@ LINE = format_disclosure(SCHEMA, redact(SCHEMA, VALUE, PARTS, DISCLOSURE, {"accu
 
 
 @given(mutated(LINE.encode()) | st.binary(max_size=300))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_a_disclosure_line_is_read_only_if_it_is_what_would_be_written(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     read = taken(lambda line: parse_disclosure(SCHEMA, line), text, "bad-disclosure")

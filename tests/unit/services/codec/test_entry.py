@@ -68,7 +68,7 @@ COPIES = st.dictionaries(
 
 
 @given(NUMBERS, NUMBERS, NUMBERS, COPIES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_parsing_what_was_formatted_gives_the_entry_back(
     partition: int, seq: int, members: int, deliveries: tuple[Delivery, ...]
 ) -> None:
@@ -77,7 +77,7 @@ def test_parsing_what_was_formatted_gives_the_entry_back(
 
 
 @given(mutated(BYTES) | st.binary(max_size=400))
-@settings(max_examples=1000)
+@settings(max_examples=150)
 def test_other_bytes_are_refused_or_are_what_the_formatter_writes(data: bytes) -> None:
     read = taken(parse_entry, data, "bad-entry")
     assert read is None or written(read) == data

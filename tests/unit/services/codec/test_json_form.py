@@ -42,7 +42,7 @@ def test_the_form_is_the_one_that_is_written_down() -> None:
 
 
 @given(values(SCHEMA))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_reading_what_was_written_gives_the_value_back(value: dict[str, Any]) -> None:
     text = json.dumps(FORM.write(value)).encode()
     assert FORM.read(parse_json(text, most_bytes=1 << 20)) == value

@@ -176,7 +176,7 @@ def test_a_schema_that_nests_past_the_limit_is_refused() -> None:
 
 
 @given(events())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_what_fastavro_writes_is_read_as_fastavro_reads_it(event: tuple[EventSchema, dict[str, Any]]) -> None:
     schema, value = event
     body = schema.encode(value)
@@ -188,7 +188,7 @@ def test_what_fastavro_writes_is_read_as_fastavro_reads_it(event: tuple[EventSch
 
 
 @given(st.data())
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_other_bytes_are_refused_or_are_the_canonical_encoding_of_what_is_read(data: st.DataObject) -> None:
     body = data.draw(mutated(SCHEMA.encode(VALUE)) | st.binary(max_size=200))
     value = taken(SCHEMA.decode, body, "undecodable", "not-canonical", "too-many-items")

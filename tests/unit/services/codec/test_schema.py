@@ -47,7 +47,7 @@ def test_logical_types_stay_numbers() -> None:
 
 
 @given(events())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_decoding_what_was_encoded_gives_the_value_back(event: tuple[EventSchema, dict[str, Any]]) -> None:
     schema, value = event
     assert schema.decode(schema.encode(value)) == value

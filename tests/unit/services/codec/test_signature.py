@@ -144,7 +144,7 @@ ALONE = sign_batch([STATEMENT], SIGNER)[0]
 
 
 @given(mutated(SINGLE.encode()) | mutated(BATCH.encode()) | mutated(ALONE.encode()) | st.binary(max_size=300))
-@settings(max_examples=1000)
+@settings(max_examples=150)
 def test_a_line_is_read_only_if_it_is_what_a_signer_writes(data: bytes) -> None:
     line = data.decode("utf-8", "surrogateescape")
     read = taken(parse_signature, line, "bad-signature", "unknown-suite")

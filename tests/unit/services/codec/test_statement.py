@@ -45,20 +45,20 @@ STATEMENTS = st.builds(
 
 
 @given(STATEMENTS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_parsing_what_was_formatted_gives_the_statement_back(statement: Statement) -> None:
     assert parse_statement(format_statement(statement)) == statement
 
 
 @given(mutated(BYTES) | st.binary(max_size=400))
-@settings(max_examples=1000)
+@settings(max_examples=150)
 def test_other_bytes_are_refused_or_are_what_the_formatter_writes(data: bytes) -> None:
     read = taken(parse_statement, data, "bad-attribute")
     assert read is None or format_statement(read) == data
 
 
 @given(st.sampled_from([field.name for field in fields(Statement)]), st.text(max_size=40))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_nothing_foreign_is_formatted(name: str, text: str) -> None:
     changed = replace(STATEMENT, **{name: text})
     data = taken(format_statement, changed, "bad-attribute")

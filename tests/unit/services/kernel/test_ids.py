@@ -6,13 +6,14 @@ import hashlib
 import uuid
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kernel.ids import is_event_id, uuid7, uuid8
 
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
+@settings(deadline=None)
 def test_a_born_id_is_a_uuid_of_version_7_with_its_time_in_front(now_ms: int, entropy: bytes) -> None:
     text = uuid7(now_ms, entropy)
     read = uuid.UUID(text)
@@ -40,6 +41,7 @@ def test_a_derived_id_is_the_hash_that_the_format_says() -> None:
 
 
 @given(st.lists(st.text(max_size=6), max_size=4), st.lists(st.text(max_size=6), max_size=4))
+@settings(deadline=None)
 def test_other_parts_give_another_id_and_the_same_parts_the_same(first: list[str], second: list[str]) -> None:
     assert (uuid8(*first) == uuid8(*second)) == (first == second)
     assert is_event_id(uuid8(*first))
