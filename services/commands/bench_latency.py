@@ -22,6 +22,7 @@ from services.codec.http import AsyncHttpClient, HttpClient
 from services.codec.keys import Ed25519Signer, parse_private
 from services.codec.released import load_released
 from services.commands.latency_run import (
+    CONNECTIONS,
     BarePoster,
     Prepared,
     Publisher,
@@ -47,7 +48,7 @@ WARM_UP_S = 3
 _BARE_S = 5
 _ARRIVE_WITHIN_S = 60.0
 _NODE_WITHIN_S = 60.0
-_CONNECTIONS = 16
+_QUIET_S = 2.0
 _NODE = """\
 [node]
 name = "bench"
@@ -120,7 +121,7 @@ def _key_file(settings: CommonSettings, participant: str) -> Path:
 async def _run(bench: Bench) -> dict[str, Any]:
     clock, entropy, arrivals = SystemClock(), SystemEntropy(), Arrivals()
     sink, url = await open_sink(arrivals)
-    http = AsyncHttpClient(bench.gateway, timeout_s=30, connections=_CONNECTIONS)
+    http = AsyncHttpClient(bench.gateway, timeout_s=30, connections=CONNECTIONS)
     count = round(bench.rate * bench.seconds)
     events = prepare(count + round(bench.rate * WARM_UP_S), bench.source, RECIPIENT, load_released(), clock, entropy)
     warm_up, measured = events[count:], events[:count]
@@ -130,10 +131,12 @@ async def _run(bench: Bench) -> dict[str, Any]:
         with _node(bench, url) as (node, metrics_port):
             await asyncio.to_thread(_wait_for_node, node, metrics_port)
             publisher = Publisher(http, bench.source, bench.settings.exchange_name, clock)
+            await arrivals.quiet(_QUIET_S, _ARRIVE_WITHIN_S)  # what an earlier run left in the inbox
             await wait_for_all(await send_at(bench.rate, warm_up, publisher.post), arrivals, _ARRIVE_WITHIN_S)
             sent = await send_at(bench.rate, measured, publisher.post)
             times = await wait_for_all(sent, arrivals, _ARRIVE_WITHIN_S)
             memory = _peak_memory(bench.state, {"node": node.pid, "bench": os.getpid()})
+            await publisher.acknowledge_all()
     finally:
         await http.close()
         sink.close()

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import httptools
+
+from services.kernel.errors import Transient
 
 DIALECT = "330100"
 KEY_HEADER = "Mideng-Jian"
@@ -26,8 +28,22 @@ class Arrivals:
         self.at_s: dict[str, float] = {}
         self.again = 0
 
+        self._last_s = 0.0
+
+    async def quiet(self, quiet_s: float, within_s: float) -> None:
+        """Returns when nothing has come for so long; ``Transient`` when that is not so in time."""
+        loop = asyncio.get_running_loop()
+        began_s = self._last_s = loop.time()
+        while (now_s := loop.time()) - self._last_s < quiet_s:
+            if now_s - began_s > within_s:
+                raise Transient(
+                    f"something came to the endpoint all the time for {within_s:g} s; is the exchange in use?"
+                )
+            await asyncio.sleep(quiet_s / 10)
+
     def note(self, key: str, at_s: float) -> None:
         """Notes one arrival."""
+        self._last_s = at_s
         if key in self.at_s:
             self.again += 1
         else:
@@ -45,8 +61,7 @@ class _Connection(asyncio.Protocol):
         self._key = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
