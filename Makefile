@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check unit broker format lock clean
+.PHONY: setup platform demo test check unit broker format lock clean
 
 setup: $(STAMP)
 
@@ -17,10 +17,13 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
 
-demo: setup  ## the main job on real input
+platform: setup  ## fetch and check Kafka, the registry and PostgreSQL once; later runs need no network
+	@$(BIN)/ipx platform install
+
+demo: platform  ## the main job on real input
 	@$(BIN)/ipx demo
 
-test: setup  ## the whole gate
+test: platform  ## the whole gate
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory broker
 
@@ -35,7 +38,7 @@ check: setup  ## format, lint, types, architecture, unit: under a minute
 unit: setup
 	@$(BIN)/python -m pytest tests/unit
 
-broker: setup  ## contract, broker, system and crash tests on the real Kafka, registry and PostgreSQL
+broker: platform  ## contract, broker, system and crash tests on the real Kafka, registry and PostgreSQL
 	@$(BIN)/python -m pytest tests/contracts tests/vectors tests/broker tests/system
 
 format: setup

@@ -18,6 +18,7 @@ COMMANDS = {
     "lag": "services.commands.lag",
     "members": "services.commands.members",
     "node": "services.commands.node",
+    "platform": "services.commands.platform",
     "relay": "services.commands.relay",
     "room": "services.commands.room",
     "schemas": "services.commands.schemas",

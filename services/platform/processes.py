@@ -7,7 +7,7 @@ import signal
 import time
 from contextlib import suppress
 
-import psutil  # type: ignore[import-untyped, unused-ignore]
+import psutil
 
 from services.platform.state import PlatformState
 
