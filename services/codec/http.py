@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from types import TracebackType
 from typing import Any
 
@@ -23,10 +21,6 @@ from services.kernel.errors import Transient
 
 MAX_REPLY_BYTES = 64 << 20
 _KNOWN_ADDRESSES = 1024
-
-if find_spec("sniffio") is None:
-    # httpcore tries to import it for every request; a search that finds nothing costs half a millisecond each time
-    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]
 
 
 class TimedOut(Transient):
