@@ -30,7 +30,13 @@ _WIDTH = 140
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on the last line of stdout.")
 @click.option("--keep", is_flag=True, help="Leave the exchange running; `ipx down --state-dir DIR` ends it.")
 @click.option("--scenario", "names", multiple=True, metavar="NAME", help="Play only this case; may be given again.")
-@click.option("--state-dir", type=click.Path(path_type=Path), default=DEFAULT_STATE_DIR, show_default=True)
+@click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_STATE_DIR,
+    show_default=True,
+    help="Where the demo keeps its data and logs.",
+)
 @click.option("--within", "within_s", type=float, default=240.0, show_default=True, help="Seconds for the cases.")
 def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, within_s: float) -> None:
     """Play published cases of IP protection through the exchange and tell how they ended.

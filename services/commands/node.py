@@ -82,7 +82,7 @@ def status(config_path: Path, as_json: bool) -> None:
 @click.option(
     "--kind", type=click.Choice(["event", "receipt"]), help="Only the city's events, or only the node's receipts."
 )
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows at most.")
 def outbox(config_path: Path, as_json: bool, state: str | None, kind: str | None, limit: int) -> None:
     """List what goes to the exchange and what became of it: admitted where, refused why, receipts by recipient."""
     config = load_config(config_path)
@@ -95,7 +95,7 @@ def outbox(config_path: Path, as_json: bool, state: str | None, kind: str | None
 @_CONFIG
 @_JSON
 @click.option("--connector", help="Only those of this connector.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Rows at most.")
 def dead_letters(config_path: Path, as_json: bool, connector: str | None, limit: int) -> None:
     """List what was set aside, with its reason."""
     config = load_config(config_path)
