@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -118,9 +118,7 @@ class AsyncHttpClient:
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._timeout_s = timeout_s
-        self._transport = transport or httpx.AsyncHTTPTransport(
-            limits=_limits(connections), trust_env=False, verify=_tls(certificate, authorities)
-        )
+        self._lanes = _Lanes(connections, _tls(certificate, authorities), transport)
         self._addresses: dict[str, httpx.URL] = {}
 
     async def send(
@@ -140,9 +138,9 @@ class AsyncHttpClient:
         """
         limit_s = self._timeout_s if timeout_s is None else timeout_s
         try:
-            async with asyncio.timeout(limit_s):
+            async with asyncio.timeout(limit_s), self._lanes.free() as lane:
                 request = self._request(method, url, body, headers, query, limit_s)
-                response = await self._transport.handle_async_request(request)
+                response = await lane.handle_async_request(request)
                 response.request = request
                 try:
                     chunks, size = [], _announced(response, most_bytes)
@@ -159,7 +157,7 @@ class AsyncHttpClient:
 
     async def close(self) -> None:
         """Closes every connection."""
-        await self._transport.aclose()
+        await self._lanes.close()
 
     def _request(
         self,
@@ -186,6 +184,44 @@ class AsyncHttpClient:
             if "?" not in url and len(self._addresses) < _KNOWN_ADDRESSES:
                 self._addresses[url] = known
         return known
+
+
+class _Lanes:
+    """Connections, one to a lane; the lane used last is taken first, so that only as many are open as are needed.
+
+    One pool of many connections looks at each of them for every request, which for twelve costs more than the request.
+    """
+
+    def __init__(
+        self, connections: int, verify: ssl.SSLContext | bool, transport: httpx.AsyncBaseTransport | None
+    ) -> None:
+        # made once: to load the authorities again for every lane takes longer than all its requests
+        self._verify = httpx.create_ssl_context(trust_env=False) if verify is True else verify
+        self._given = transport
+        self._room = asyncio.Semaphore(connections)
+        self._idle: list[httpx.AsyncBaseTransport] = []
+        self._all: list[httpx.AsyncBaseTransport] = [] if transport is None else [transport]
+
+    @asynccontextmanager
+    async def free(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """A lane that nobody uses; waits for one when all are in use."""
+        async with self._room:
+            lane = self._idle.pop() if self._idle else self._new()
+            try:
+                yield lane
+            finally:
+                self._idle.append(lane)
+
+    def _new(self) -> httpx.AsyncBaseTransport:
+        if self._given is not None:
+            return self._given
+        lane = httpx.AsyncHTTPTransport(limits=_limits(1), trust_env=False, verify=self._verify)
+        self._all.append(lane)
+        return lane
+
+    async def close(self) -> None:
+        for lane in self._all:
+            await lane.aclose()
 
 
 def _request(

@@ -162,3 +162,43 @@ def test_a_url_that_is_none_is_transient() -> None:
         for url in ("http://city.test:port/", "http://city.test/\x00"):
             with pytest.raises(Transient):
                 client.send("GET", url)
+
+
+def test_no_more_requests_are_on_their_way_than_there_are_connections() -> None:
+    now, most = 0, 0
+
+    async def handler(_request: httpx.Request) -> httpx.Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return httpx.Response(200)
+
+    async def run() -> list[Reply]:
+        client = AsyncHttpClient("http://city.test", connections=2, transport=httpx.MockTransport(handler))
+        replies = await asyncio.gather(*(client.send("GET", "/x") for _ in range(7)))
+        await client.close()
+        return replies
+
+    assert [reply.status for reply in asyncio.run(run())] == [200] * 7
+    assert most == 2
+
+
+def test_a_connection_that_is_free_is_used_before_another_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[httpx.MockTransport] = []
+
+    def open_one(**_settings: object) -> httpx.MockTransport:
+        opened.append(httpx.MockTransport(lambda _request: httpx.Response(200)))
+        return opened[-1]
+
+    monkeypatch.setattr(httpx, "AsyncHTTPTransport", open_one)
+
+    async def run() -> None:
+        client = AsyncHttpClient("http://city.test", connections=9)
+        for _ in range(5):
+            await client.send("GET", "/x")
+        await client.close()
+
+    asyncio.run(run())
+    assert len(opened) == 1
