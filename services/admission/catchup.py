@@ -78,7 +78,7 @@ class LogReader:
         """``kafka`` are librdkafka's connection settings."""
         settings = {
             **kafka,
-            "log_level": 3,
+            "log_level": 2,
             "group.id": f"{prefix}-catch-up",  # asked for by the client, never joined nor committed to
             "enable.auto.commit": False,
             "enable.partition.eof": True,

@@ -42,7 +42,7 @@ class Group:
             {
                 **kafka,
                 **static,
-                "log_level": 3,
+                "log_level": 2,
                 "group.id": group,
                 "session.timeout.ms": session_timeout_ms,
                 "heartbeat.interval.ms": max(session_timeout_ms // 5, 200),

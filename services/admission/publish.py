@@ -7,11 +7,7 @@ consumer group in the offsets fences a process that lost its partitions without 
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -21,15 +17,15 @@ from services.kernel.errors import Transient
 from services.runtime.faults import reach
 
 _CALL_S = 10.0
-_HUNG_S = 2 * _CALL_S
-_HUNG_STATUS = 75
+HUNG_S = 3 * _CALL_S
+"""A transaction that has not been committed by then is given up: its calls did not keep their limits."""
 _DRAIN_S = 0.1
 _MESSAGE_BYTES = 1_572_864
 _BUFFER_KB = 65_536
 
 
 class Aborted(Transient):
-    """The transaction was ended without effect; the batch can be taken again."""
+    """The transaction does not go on; what became of it is read from the log, and the batch taken again."""
 
     code = "aborted"
 
@@ -41,17 +37,18 @@ class Fenced(Transient):
 
 
 class Transactions:
-    """The transactional producer of this process. One transaction at a time; every call may block while Kafka is away."""
+    """The transactional producer of a session. One transaction at a time; none is ever taken up again.
 
-    def __init__(
-        self, kafka: Mapping[str, Any], transactional_id: str, timeout_ms: int, is_stopping: Callable[[], bool]
-    ) -> None:
-        """``kafka`` are librdkafka's connection settings; ``is_stopping`` ends the wait for a Kafka that does not come back."""
-        self._is_stopping = is_stopping
+    When anything goes wrong the session ends, and the producer of the next one, under the same transactional id, ends what this one left:
+    as after a kill. Whether it was committed after all is read from the log.
+    """
+
+    def __init__(self, kafka: Mapping[str, Any], transactional_id: str, timeout_ms: int) -> None:
+        """``kafka`` are librdkafka's connection settings."""
         self._producer = Producer(
             {
                 **kafka,
-                "log_level": 3,
+                "log_level": 2,
                 "transactional.id": transactional_id,
                 "transaction.timeout.ms": timeout_ms,
                 "message.timeout.ms": timeout_ms,
@@ -63,7 +60,7 @@ class Transactions:
         )
 
     def start(self) -> None:
-        """Ends what an earlier process of this instance left open. ``Transient`` while Kafka is away, ``Fenced``."""
+        """Ends what was left open under this id. Blocks; ``Transient`` while Kafka is away, ``Fenced``."""
         self._call(lambda: self._producer.init_transactions(_CALL_S))
 
     def begin(self) -> None:
@@ -71,7 +68,7 @@ class Transactions:
         self._producer.begin_transaction()
 
     def write(self, records: Iterable[Outgoing]) -> None:
-        """Adds records to the transaction; waits when the buffer is full. ``Aborted`` when it can not go on."""
+        """Adds records to the transaction; waits when the buffer is full. ``Aborted`` when it cannot go on."""
         produce = self._producer.produce
         for record in records:
             while True:
@@ -88,72 +85,30 @@ class Transactions:
                 except BufferError:
                     self._producer.poll(_DRAIN_S)
                 except KafkaException as error:
-                    self._abort(error)
+                    raise _named(error) from error
 
     def commit(self, offsets: list[TopicPartition], group: Any) -> None:
         """Offsets and end of the transaction; when this returns, all of it is there for readers.
 
         ``group`` is the metadata of the consumer group (``Consumer.consumer_group_metadata``) of when the batch was read.
-        ``Aborted`` when nothing of it is, ``Fenced``. Keeps asking while Kafka is away: whether it was committed is not known before
-        Kafka says so.
+        ``Aborted`` when it was not committed, or may not have been; ``Fenced``. Blocks, at worst longer than its limits: see ``HUNG_S``.
         """
         reach("admission.step10.offsets")
-        try:
-            self._call(lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_S))
-            reach("admission.step10.commit")
-            self._call(lambda: self._producer.commit_transaction(_CALL_S))
-        except KafkaException as error:
-            self._abort(error)
+        self._call(lambda: self._producer.send_offsets_to_transaction(offsets, group, _CALL_S))
+        reach("admission.step10.commit")
+        self._call(lambda: self._producer.commit_transaction(_CALL_S))
         reach("admission.step10.committed")
 
-    def abort(self) -> None:
-        """Ends the transaction without effect."""
-        self._call(lambda: self._producer.abort_transaction(_CALL_S))
-
-    def _abort(self, error: KafkaException) -> None:
-        """Raises ``Aborted`` after the transaction has been ended, ``Fenced`` when this process may not even do that."""
-        self._raise_if_fatal(error)
-        self.abort()
-        raise Aborted(f"the transaction was aborted: {error.args[0].name()}") from error
-
     def _call(self, call: Callable[[], Any]) -> None:
-        """Repeats a call that may be repeated; ``Transient`` when the process is to stop meanwhile."""
-        while True:
-            try:
-                with ended_when_hung(_HUNG_S):
-                    call()
-                return
-            except KafkaException as error:
-                self._raise_if_fatal(error)
-                if not error.args[0].retriable():
-                    raise
-                if self._is_stopping():
-                    raise Transient(f"Kafka does not answer: {error.args[0].name()}") from error
-
-    def _raise_if_fatal(self, error: KafkaException) -> None:
-        reason: KafkaError = error.args[0]
-        if reason.fatal() or reason.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
-            raise Fenced(f"this producer may write no more: {reason.name()} {reason.str()}") from error
+        try:
+            call()
+        except KafkaException as error:
+            raise _named(error) from error
 
 
-@contextmanager
-def ended_when_hung(limit_s: float, end: Callable[[], None] | None = None) -> Iterator[None]:
-    """Ends this process, as by kill -9, when the body takes longer than the limit; its supervisor starts it again.
-
-    Every call of librdkafka has a limit of its own, and one does not keep it: after a broker came back,
-    send_offsets_to_transaction of 2.16 may wait for the group's coordinator for ever. The call cannot be taken back, and to be
-    killed at any point is what the next start mends (the new producer ends the transaction, the index catches up).
-    """
-    watchdog = threading.Timer(limit_s, end or _end_process)
-    watchdog.daemon = True
-    watchdog.start()
-    try:
-        yield
-    finally:
-        watchdog.cancel()
-
-
-def _end_process() -> None:
-    sys.stderr.write("a call to Kafka did not keep its time limit; ending, to be started again\n")
-    sys.stderr.flush()
-    os._exit(_HUNG_STATUS)
+def _named(error: KafkaException) -> Transient:
+    reason: KafkaError = error.args[0]
+    words = f"{reason.name()} {reason.str()}"
+    if reason.fatal() or reason.code() in (KafkaError._FENCED, KafkaError.PRODUCER_FENCED):
+        return Fenced(f"this producer may write no more: {words}")
+    return Aborted(f"the transaction is given up: {words}")

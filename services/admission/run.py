@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from confluent_kafka import Consumer, KafkaException
 
+from services.admission.background import begin, wait
 from services.admission.batch import Stages
 from services.admission.catchup import LogReader
 from services.admission.check import Door
@@ -19,7 +20,7 @@ from services.admission.inboxes import Inboxes
 from services.admission.judgement import Judge
 from services.admission.outcomes import SOURCE, OutcomeWriter
 from services.admission.partition import Partition, Place, open_index
-from services.admission.publish import Transactions
+from services.admission.publish import HUNG_S, Transactions
 from services.admission.schema_ids import SchemaIds
 from services.admission.session import Session, Tools
 from services.admission.settings import AdmissionSettings
@@ -107,9 +108,8 @@ class Admission:
                 settings.librdkafka(),
                 f"{Groups(settings.exchange_name).admission}-{settings.admission_instance}",
                 settings.admission_transaction_timeout_ms,
-                self._stopping.is_set,
             )
-            transactions.start()
+            wait(begin(transactions.start), HUNG_S)
             outcomes = self._released.named(OutcomesRecorded.TYPE)
             tools = Tools(
                 topics=self._topics,
@@ -188,7 +188,7 @@ class Admission:
     def _cluster(self) -> tuple[str, list[str]]:
         """The id of the Kafka cluster and the names of its topics."""
         client = Consumer(
-            {**self._settings.librdkafka(), "log_level": 3, "group.id": f"{self._settings.exchange_name}-look"}
+            {**self._settings.librdkafka(), "log_level": 2, "group.id": f"{self._settings.exchange_name}-look"}
         )
         try:
             found = client.list_topics(timeout=10.0)

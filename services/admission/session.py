@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
+from services.admission.background import begin, wait
 from services.admission.catchup import LogReader
 from services.admission.deciding import Brought, Deciding
 from services.admission.group import Group
@@ -21,7 +22,7 @@ from services.admission.inboxes import Inboxes
 from services.admission.outcomes import OutcomeWriter, by_source
 from services.admission.partition import Partition, Place
 from services.admission.proposal import Proposed
-from services.admission.publish import Transactions
+from services.admission.publish import HUNG_S, Transactions
 from services.admission.records import Outgoing, copies, log_record, quarantined
 from services.admission.telling import Telling
 from services.kernel.errors import Corrupt
@@ -66,7 +67,6 @@ class Session:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._partitions: dict[Place, Partition] = {}
-        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._in_flight: InFlight | None = None
 
     def run(self, group: Group, is_stopping: Callable[[], bool]) -> None:
@@ -79,8 +79,7 @@ class Session:
                 self._turn(group)
             self._settle()
         finally:
-            self._committer.shutdown()
-            self.lost(list(self._partitions))
+            self._drop(list(self._partitions))
 
     def gained(self, places: list[Place]) -> None:
         """These partitions are this process's now; they are read when their index has caught up."""
@@ -89,9 +88,13 @@ class Session:
         self._tell_partitions()
 
     def lost(self, places: list[Place]) -> None:
-        """These are not any more. What is in flight is waited for, since it may still be committed."""
-        if self._in_flight is not None:
-            self._in_flight.committed.exception()
+        """These are not any more. What is in flight is waited for: it is written down here, or read from the log by the next owner."""
+        try:
+            self._settle()
+        finally:
+            self._drop(places)
+
+    def _drop(self, places: list[Place]) -> None:
         for place in places:
             partition = self._partitions.pop(place, None)
             if partition is not None:
@@ -164,7 +167,7 @@ class Session:
         offsets = [
             TopicPartition(one.partition.where().topic, one.partition.number, one.progress.in_offset) for one in brought
         ]
-        committed = self._committer.submit(tools.transactions.commit, offsets, group.metadata())
+        committed = begin(tools.transactions.commit, offsets, group.metadata())
         self._in_flight = InFlight(brought, committed, begun_s)
 
     def _outcomes(self, brought: list[Brought], admitted: str) -> Iterator[Outgoing]:
@@ -182,7 +185,7 @@ class Session:
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is None:
             return
-        in_flight.committed.result()
+        wait(in_flight.committed, HUNG_S)
         seconds = time.perf_counter() - in_flight.begun_s
         for one in in_flight.brought:
             if one.partition in self._partitions.values():

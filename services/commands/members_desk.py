@@ -198,7 +198,7 @@ def admission_at_work(settings: MembersSettings, released: ReleasedSchemas) -> I
 
 
 def _has_workers(settings: MembersSettings) -> bool:
-    admin = AdminClient({**settings.librdkafka(), "log_level": 3})
+    admin = AdminClient({**settings.librdkafka(), "log_level": 2})
     group = Groups(settings.exchange_name).admission
     try:
         described = admin.describe_consumer_groups([group], request_timeout=_GROUP_S)[group].result()

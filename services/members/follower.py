@@ -31,7 +31,7 @@ class MembersFollower:
         self._topic = topics.log("members")
         self._kafka = {
             **kafka,
-            "log_level": 3,  # librdkafka's own words go to stderr unformed: errors alone
+            "log_level": 2,  # librdkafka's own words go to stderr unformed: errors alone
             "group.id": f"{topics.prefix}-members-follower",  # asked for by the client, never joined nor committed to
             "isolation.level": "read_committed",
             "enable.auto.commit": False,

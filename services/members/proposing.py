@@ -71,11 +71,11 @@ class Proposing:
         self._topics = topics
         self._outcomes = released.named(OutcomesRecorded.TYPE)
         self._id_of = id_of
-        self._producer = Producer({**kafka, "enable.idempotence": True, "linger.ms": 5, "log_level": 3})
+        self._producer = Producer({**kafka, "enable.idempotence": True, "linger.ms": 5, "log_level": 2})
         self._consumer = Consumer(
             {
                 **kafka,
-                "log_level": 3,
+                "log_level": 2,
                 "group.id": f"{topics.prefix}-members-command",  # asked for by the client, never joined nor committed to
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -363,11 +362,12 @@ class Rig:
             values.append(value)
         return values
 
-    def wait(self, holds: Callable[[], bool], timeout_s: float) -> None:
-        """Blocks until it holds."""
+    def wait(self, holds: Callable[[], bool], timeout_s: float, between: Callable[[], None] = lambda: None) -> None:
+        """Blocks until it holds, doing something between the questions."""
         deadline_s = time.monotonic() + timeout_s
         while not holds():
             assert time.monotonic() < deadline_s, self._ends_of_logs()
+            between()
             time.sleep(0.1)
 
     def wait_outcomes(self, count: int, source: str = NANJING, timeout_s: float = 60.0) -> list[dict[str, Any]]:
@@ -467,13 +467,3 @@ def _verified(envelope: Envelope, public_key: bytes, schema: Any) -> dict[str, A
     digest = content_digest(schema, parts, parse_disclosure(schema, envelope.salts))
     assert envelope.statement.content == f"sha256:{digest.hex()}"
     return dict(value)
-
-
-def signals_ignored(pid: int) -> None:
-    """Stops a process as a long pause does."""
-    os.kill(pid, signal.SIGSTOP)
-
-
-def goes_on(pid: int) -> None:
-    """Ends the pause."""
-    os.kill(pid, signal.SIGCONT)
