@@ -90,7 +90,7 @@ class KafkaDoor:
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
-                "topic.metadata.refresh.interval.ms": 5_000,  # how soon a new outbox is found
+                "topic.metadata.refresh.interval.ms": 10_000,  # how soon a new outbox is found
                 "queued.max.messages.kbytes": 8_192,
                 "session.timeout.ms": 10_000,
                 "allow.auto.create.topics": False,

@@ -72,6 +72,11 @@ class Inboxes:
         """How many requests wait for news now."""
         return sum(len(futures) for futures in self._waiting.values())
 
+    def expect_news(self, participant: str) -> None:
+        """Somebody waits for what this inbox will hold: looks for it now if it is not followed yet."""
+        if self._rings.get(participant) is None:
+            self._look_again()
+
     def open(self, participant: str, start: int) -> None:
         """A new inbox is followed from this offset on."""
         self._rings.open(participant, start)

@@ -51,6 +51,7 @@ _KAFKA, _REGISTRY, _POSTGRES, _MEMBERS, _INBOXES, _SERVING, _OUTBOXES = (
     "outboxes",
 )
 _PROBE_S = 2.0
+_ASKED_FAMILY = "members"
 _FLUSH_S = 1.0
 _log = get_logger("gateway")
 
@@ -136,7 +137,7 @@ class Parts:
             await asyncio.sleep(every_s)
 
     def _probe_kafka(self) -> None:
-        self._tell_kafka(self.producer.probe(_PROBE_S))
+        self._tell_kafka(self.producer.probe(Topics(self.settings.exchange_name).proposals(_ASKED_FAMILY), _PROBE_S))
 
     def _flush_positions(self) -> None:
         with contextlib.suppress(Transient):  # kept for the next time; the probe says that Kafka is away

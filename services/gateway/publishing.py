@@ -51,6 +51,7 @@ class Publishing:
         released: ReleasedSchemas,
         producer: Producing,
         waits: Waits,
+        expect_news: Callable[[str], None],
         principal: Callable[[Incoming], str],
         throttle: Throttle,
         monotonic_s: Callable[[], float],
@@ -61,6 +62,7 @@ class Publishing:
         self._released = released
         self._producer = producer
         self._waits = waits
+        self._expect_news = expect_news
         self._principal = principal
         self._throttle = throttle
         self._monotonic_s = monotonic_s
@@ -88,6 +90,8 @@ class Publishing:
             incoming.notes["events"] = len(taken)
             self._throttle.charge(sender, len(taken), self._monotonic_s())
             with self._awaiting(taken if wait_s else ()) as futures:
+                if wait_s:
+                    self._expect_news(sender)
                 await self._produce(taken)
                 if wait_s:
                     return await _with_outcomes(taken, futures, wait_s)

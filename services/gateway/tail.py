@@ -28,6 +28,7 @@ _BATCH = 500
 _POLL_S = 0.1
 _ASK_S = 5.0
 _RETRY_S = 1.0
+_LOOK_AGAIN_S = 0.5
 _SETTINGS = {
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
@@ -100,19 +101,22 @@ class Tail:
 
     def _run(self) -> None:
         consumer = inbox_consumer(self._connection, f"{self._topics.prefix}-gateway-tail")
-        look_at_s = 0.0
+        looked_s = float("-inf")
         try:
             while not self._stopping.is_set():
-                if self._look.is_set() or time.monotonic() >= look_at_s:
+                since_s = time.monotonic() - looked_s
+                if since_s >= self._discover_s or (self._look.is_set() and since_s >= _LOOK_AGAIN_S):
                     self._look.clear()
-                    self._discover(consumer)
-                    look_at_s = time.monotonic() + self._discover_s
+                    looked_s = time.monotonic() if self._discover(consumer) else float("-inf")
                 self._round(consumer)
         finally:
             consumer.close()
 
-    def _discover(self, consumer: Consumer) -> None:
-        """Assigns the inboxes that are new: at their end if they were there before the gateway, else at their start."""
+    def _discover(self, consumer: Consumer) -> bool:
+        """Assigns the inboxes that are new: at their end if they were there before the gateway, else at their start.
+
+        False, a moment later, when Kafka did not answer.
+        """
         first = not self._assigned
         news = News()
         try:
@@ -126,7 +130,7 @@ class Tail:
         except KafkaException as error:
             self._health(f"Kafka: {error.args[0].name()}")
             self._stopping.wait(_RETRY_S)
-            return
+            return False
         if news.opened:
             self._tell(news)
             consumer.incremental_assign(
@@ -134,10 +138,11 @@ class Tail:
             )
             self._assigned.update(map(self._topics.inbox, news.opened))
         self._health(None)
+        return True
 
     def _round(self, consumer: Consumer) -> None:
         if not self._assigned:
-            self._look.wait(_POLL_S)
+            self._stopping.wait(_POLL_S)
             return
         first = consumer.poll(_POLL_S)
         if first is None:

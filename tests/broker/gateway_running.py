@@ -274,7 +274,6 @@ def running_gateway(
         **exchange.environ,
         "IPX_GATEWAY_PORT": str(port),
         "IPX_ROOT_KEY": signer_of(OPERATOR).public.line(),
-        "IPX_GATEWAY_DISCOVER_S": "0.5",
         **more,
     }  # an empty setting is none: the state directory's counts
     with log.open("ab") as out:

@@ -68,6 +68,7 @@ class House:
             RELEASED,
             self.kafka,
             self.waits,
+            lambda _: None,
             lambda _: NANJING,
             Throttle(loaded.gateway_publish_rate_per_s, loaded.gateway_publish_burst_events),
             lambda: self.now_s,
