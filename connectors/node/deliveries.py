@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final
 
 from connectors.node.receipts import Reported
@@ -99,6 +100,7 @@ class Answered:
 
 _NAMES: Final = tuple(field.name for field in fields(Delivery))
 _COLUMNS: Final = ", ".join(_NAMES)
+_VALUES: Final = attrgetter(*_NAMES)
 _INSERT: Final = f"insert into deliveries ({_COLUMNS}) values ({', '.join('?' * len(_NAMES))})"  # noqa: S608
 _HEAD_OF_SUBJECT: Final = """
   and not exists (select 1 from deliveries as earlier where earlier.target = d.target and earlier.subject = d.subject
@@ -111,7 +113,7 @@ _DUE: Final = (
 
 def insert(db: sqlite3.Connection, delivery: Delivery) -> None:
     """Stores a new delivery."""
-    db.execute(_INSERT, astuple(delivery))
+    db.execute(_INSERT, _VALUES(delivery))
 
 
 def digest_of(db: sqlite3.Connection, participant: str, event: str) -> bytes | None:
@@ -153,19 +155,19 @@ def answered(db: sqlite3.Connection, participant: str, by: str, text: str) -> An
     return None if row is None else Answered(*row)
 
 
-def last_pending(db: sqlite3.Connection, participant: str) -> int | None:
+def last_pending(db: sqlite3.Connection, target: str) -> int | None:
     """Row number of the newest pending delivery; None when none is pending."""
     row = db.execute(
-        "select max(n) from deliveries where participant = ? and state = 'pending' and receipted = 1", (participant,)
+        "select max(n) from deliveries where target = ? and state = 'pending' and receipted = 1", (target,)
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
 
-def undecided(db: sqlite3.Connection, participant: str, up_to: int) -> bool:
+def undecided(db: sqlite3.Connection, target: str, up_to: int) -> bool:
     """Whether one up to that row is pending still: a reference that nobody knows yet may be the answer to it."""
     row = db.execute(
-        "select 1 from deliveries where participant = ? and state = 'pending' and receipted = 1 and n <= ? limit 1",
-        (participant, up_to),
+        "select 1 from deliveries where target = ? and state = 'pending' and receipted = 1 and n <= ? limit 1",
+        (target, up_to),
     ).fetchone()
     return row is not None
 

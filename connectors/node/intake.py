@@ -161,11 +161,11 @@ class Intake:
 
     def _hold_while_undecided(self, change: Change, now_ms: int) -> None:
         if self._hold is None:
-            up_to = deliveries.last_pending(change.db, self._site.participant)
+            up_to = deliveries.last_pending(change.db, self._site.connector)
             if up_to is None:
                 return
             self._hold = Hold(now_ms + round(self._site.pace.hold_s * 1000), up_to)
-        undecided = deliveries.undecided(change.db, self._site.participant, self._hold.up_to)
+        undecided = deliveries.undecided(change.db, self._site.connector, self._hold.up_to)
         if undecided and now_ms < self._hold.until_ms:
             raise HoldPage("a happening answers a reference that is not known yet")
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final
 
 EVENT: Final = "event"
@@ -72,6 +73,7 @@ class Settled:
     item: str | None
 
 
+_VALUES: Final = attrgetter(*(field.name for field in fields(Outgoing)))
 _INSERT: Final = (
     "insert into outbox (id, participant, kind, type, subject, cause, statement, document, trace, connector, item, made_ms)"
     " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do nothing"
@@ -80,7 +82,7 @@ _INSERT: Final = (
 
 def insert(db: sqlite3.Connection, rows: Iterable[Outgoing]) -> None:
     """Stores new rows in order; one whose id is there already is left as it is, since a step is reported once."""
-    db.executemany(_INSERT, [astuple(row) for row in rows])
+    db.executemany(_INSERT, [_VALUES(row) for row in rows])
 
 
 def waiting(db: sqlite3.Connection, participant: str, most_rows: int, most_bytes: int) -> list[Waiting]:

@@ -100,6 +100,7 @@ create table if not exists deliveries (
 create index if not exists deliveries_due on deliveries (target, next_ms, n) where state = 'pending';
 create index if not exists deliveries_subject on deliveries (target, subject, n) where state = 'pending';
 create index if not exists deliveries_limit on deliveries (due_ms) where state = 'pending' and late = 0;
+create index if not exists deliveries_of_subject on deliveries (participant, subject);
 create index if not exists deliveries_reference on deliveries (participant, reference);
 
 -- copies that did not verify: kept, counted, never handed on, their number not counted as had

@@ -20,8 +20,13 @@ from services.kernel.errors import Refused, Transient
 class Copy:
     """One item of an inbox page: as it came, and the envelope or why there is none."""
 
-    document: bytes
+    item: Any
     envelope: Envelope | Refused
+
+    @property
+    def document(self) -> bytes:
+        """The item as JSON, to be kept when it does not verify."""
+        return json.dumps(self.item, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +88,10 @@ def read_faults(body: bytes) -> tuple[Fault, ...]:
 
 
 def _copy(item: Any) -> Copy:
-    document = json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode()
     try:
-        return Copy(document, envelope_from_structured(item))
+        return Copy(item, envelope_from_structured(item))
     except Refused as error:
-        return Copy(document, error)
+        return Copy(item, error)
 
 
 def _fault(item: Mapping[str, Any]) -> Fault:
