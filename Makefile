@@ -33,10 +33,10 @@ check: setup  ## format, lint, types, architecture, unit: under a minute
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/ipx schemas lint
-	@$(BIN)/python -m pytest tests/architecture tests/unit
+	@$(BIN)/python -m pytest --numprocesses 2 tests/architecture tests/unit
 
 unit: setup
-	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest --numprocesses 2 tests/unit
 
 broker: platform  ## contract, broker, system and crash tests on the real Kafka, registry and PostgreSQL
 	@$(BIN)/python -m pytest tests/contracts tests/vectors tests/broker tests/system

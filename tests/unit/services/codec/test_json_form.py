@@ -194,7 +194,7 @@ def test_a_name_in_two_namespaces_means_two_types() -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_released_schema_has_a_form(data: st.DataObject) -> None:
     schema = data.draw(st.sampled_from([*load_released().by_digest.values()]))
     value = data.draw(values(schema))
