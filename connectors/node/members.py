@@ -38,6 +38,16 @@ class Members:
             raise MembersBehind(size)
         return self._history.at(size)
 
+    @property
+    def size(self) -> int:
+        """How much of the log has been read."""
+        return self._history.size
+
+    async def catch_up(self) -> None:
+        """Reads on to the present end; ``Transient`` when the gateway is away."""
+        while await self.once():
+            pass
+
     async def reach(self, size: int, limit_s: float = 10.0) -> None:
         """Waits until that much has been read; ``Transient`` when it has not been within the limit."""
         self._wanted.set()
@@ -51,8 +61,7 @@ class Members:
         """Follows until it is cancelled."""
         while True:
             try:
-                while await self.once():
-                    pass
+                await self.catch_up()
                 self._teller.healthy(CHECK, None if self._history.size else "the members log is empty")
             except Transient as error:
                 self._teller.healthy(CHECK, str(error))

@@ -109,12 +109,13 @@ class InboxReader:
 
     async def _judge(self, copies: Sequence[Copy]) -> list[Judged]:
         for _ in range(3):
+            known = self.members.size
             try:
                 judged = await asyncio.to_thread(self._verify_all, copies)
             except MembersBehind as behind:
                 await self.members.reach(behind.size)
                 continue
-            if not await self._learn(judged):
+            if not await self._learn(judged, known):
                 return judged
         return await asyncio.to_thread(self._verify_all, copies)
 
@@ -130,8 +131,12 @@ class InboxReader:
                 judged.append((copy, self.verifier.verify(envelope)))
         return judged
 
-    async def _learn(self, judged: Sequence[Judged]) -> bool:
-        """Whether something was learnt that may change the judgement: a new schema, or more of the members log."""
+    async def _learn(self, judged: Sequence[Judged], known: int) -> bool:
+        """Whether something was learnt that may change the judgement: a new schema, or more of the members log.
+
+        An outcome record says of no size of the members log that it rests on it, so a key is unknown only when the log
+        has been read to its end: a node that has just started has not. ``known`` is how much was read when it judged.
+        """
         learnt = False
         unknown = [
             (copy, found) for copy, found in judged if isinstance(found, Unverified) and found.code in _LEARNABLE
@@ -141,7 +146,8 @@ class InboxReader:
                 digest = copy.envelope.statement.schema
                 learnt |= await self.schemas.fetch(self.gateway, self.site.participant, digest)
         if any(found.code == "unknown-key" for _, found in unknown):
-            learnt |= await self.members.once()
+            await self.members.catch_up()
+            learnt |= self.members.size > known  # by this reading, or by the follower's beside it
         return learnt
 
     def _tell(self, arrived: Arrived) -> None:

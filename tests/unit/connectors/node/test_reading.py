@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,27 @@ def test_more_of_the_members_log_is_read_when_an_entry_rests_on_it(tmp_path: Pat
         await following
         assert arrived is not None
         assert arrived.delivered == 1
+
+    play(tmp_path, work, HANGZHOU)
+
+
+def test_an_outcome_that_comes_before_the_members_log_was_read_is_not_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(rig: Rig) -> None:
+        whole = rig.gateway.members
+
+        async def one_entry_a_page(participant: str, after: int) -> Any:
+            page = await whole(participant, after)
+            return replace(page, envelopes=page.envelopes[:1])
+
+        monkeypatch.setattr(rig.gateway, "members", one_entry_a_page)
+        say(rig.exchange, 1, source=HANGZHOU)
+        assert rig.members.size == 0
+        arrived = await rig.seats[HANGZHOU].reader.once()
+        assert arrived is not None
+        assert arrived.unverified == []
+        assert arrived.verified >= 1
 
     play(tmp_path, work, HANGZHOU)
 
