@@ -278,11 +278,14 @@ def test_an_outcome_that_comes_before_the_members_log_was_read_is_not_thrown_awa
 
         monkeypatch.setattr(rig.gateway, "members", one_entry_a_page)
         say(rig.exchange, 1, source=HANGZHOU)
-        assert rig.members.size == 0
+        inbox = rig.exchange.inboxes[HANGZHOU]
+        inbox[:] = [item for item in inbox if "ipxoutcome" in item]  # a copy would say how much of the log it rests on
+        assert (len(inbox), rig.members.size) == (1, 0)
         arrived = await rig.seats[HANGZHOU].reader.once()
         assert arrived is not None
         assert arrived.unverified == []
-        assert arrived.verified >= 1
+        assert arrived.verified == 1
+        assert rig.members.size == rig.exchange.history.size
 
     play(tmp_path, work, HANGZHOU)
 
