@@ -26,7 +26,7 @@ from services.runtime.topics import Topics
 FAMILIES = ("clues", "receipts")
 REST_S = 1.0
 """How long nothing new may come before a run counts as at rest."""
-READ_WITHIN_S = 60.0
+READ_WITHIN_S = 180.0
 _LOOK_EVERY_S = 0.15
 
 

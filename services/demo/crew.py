@@ -22,6 +22,8 @@ from services.platform.launch import last_lines
 from services.platform.processes import created_at, is_alive, wait_gone
 
 STOP_WITHIN_S = 10.0
+QUICK_S = 5.0
+MOST_QUICK_ENDS = 3
 _TAIL_LINES = 12
 _NOTHING: Mapping[str, str] = {}
 
@@ -39,7 +41,10 @@ class Role:
 class _Running:
     role: Role
     process: subprocess.Popen[bytes]
+    since_s: float
     starts: int = 1
+    quick_ends: int = 0
+    """How often it has ended within seconds of its start, one after another."""
 
 
 class Crew:
@@ -58,14 +63,16 @@ class Crew:
     def start(self, roles: Iterable[Role]) -> None:
         """Starts processes; returns at once."""
         for role in roles:
-            self._running[role.name] = _Running(role, self._spawn(role))
+            self._running[role.name] = _Running(role, self._spawn(role), time.monotonic())
         self._write_down()
 
     def tend(self) -> None:
         """Starts again what has ended by itself, as an operating system's service manager would."""
         ended = [running for running in self._running.values() if running.process.poll() is not None]
+        now = time.monotonic()
         for running in ended:
-            running.process = self._spawn(running.role)
+            running.quick_ends = running.quick_ends + 1 if now - running.since_s < QUICK_S else 0
+            running.process, running.since_s = self._spawn(running.role), now
             running.starts += 1
         if ended:
             self._write_down()
@@ -74,17 +81,21 @@ class Crew:
         """Ends a process and starts it again; ``once`` are settings of this one start, gone when it is started again."""
         running = self._running[name]
         _end([running.process])
-        running.process = self._spawn(running.role, once or _NOTHING)
+        running.process, running.since_s = self._spawn(running.role, once or _NOTHING), time.monotonic()
         self._write_down()
+
+    def starts(self, name: str) -> int:
+        """How often a role was started because it had ended by itself, and once more for the first start."""
+        return self._running[name].starts
 
     def pid(self, name: str) -> int:
         """The process id of a role now."""
         return self._running[name].process.pid
 
-    def failed(self, most_starts: int) -> str | None:
-        """What is wrong with a role that was started too often: its name and the end of its log."""
+    def failed(self) -> str | None:
+        """What is wrong with a role that ends at once whenever it is started: its name and the end of its log."""
         for running in self._running.values():
-            if running.starts > most_starts:
+            if running.quick_ends > MOST_QUICK_ENDS:
                 lines = "\n".join(f"  {line}" for line in last_lines(self._log(running.role.name), _TAIL_LINES))
                 return f"{running.role.name} ends again and again; last lines of its log:\n{lines}"
         return None

@@ -25,7 +25,6 @@ from services.platform.state import read_state
 from services.runtime.settings import CommonSettings
 
 READY_WITHIN_S = 60.0
-MOST_STARTS = 5
 _POLL_S = 0.25
 _OK = 200
 PROOFS = {"flat": "token", "nested": "hmac"}
@@ -53,7 +52,7 @@ class Stage:
     def tend(self) -> None:
         """Keeps the crew alive; ``Transient`` when one of it ends again and again."""
         self.crew.tend()
-        failed = self.crew.failed(MOST_STARTS)
+        failed = self.crew.failed()
         if failed is not None:
             raise Transient(failed)
 

@@ -19,13 +19,15 @@ from typing import Any
 
 import pytest
 
-from services.codec.http import HttpClient
+from services.codec.http import HttpClient, Reply
+from services.codec.keys import Ed25519Signer, parse_private
+from services.codec.token import issue
 from services.demo.conduct import Conductor, Outcome, Standing
 from services.demo.crew import Crew
 from services.demo.exchange import hold_exchange
 from services.demo.roster import load_roster
 from services.demo.scenario import Scenario, load_scenarios
-from services.demo.stage import Stage, set_stage
+from services.demo.stage import Stage, gateway_of, set_stage
 from services.kernel.errors import IpxError
 from services.platform.launch import last_lines
 from services.platform.layout import Layout
@@ -74,6 +76,25 @@ class World:
         conductor = Conductor(self.settings, self.stage.desks, run, tend=self.stage.tend, watch=watch)
         return conductor.conduct(scenarios, within_s=within_s)
 
+    def signer(self, organ: str) -> Ed25519Signer:
+        """The key of an organ, as its node holds it."""
+        return parse_private((self.settings.state_dir / "keys" / f"{organ}.key").read_text("utf-8").strip())
+
+    def ask(self, organ: str, method: str, path: str, body: bytes | None = None, kind: str = "") -> Reply:
+        """A request to the gateway as that organ."""
+        token = issue(self.signer(organ), self.settings.exchange_name, SystemClock().now_ms())
+        headers = {"authorization": f"Bearer {token}"} | ({"content-type": kind} if kind else {})
+        return self.http.send(method, f"{gateway_of(self.settings)}{path}", body=body, headers=headers)
+
+    def inbox(self, organ: str) -> list[dict[str, Any]]:
+        """Everything in the organ's inbox, as the gateway hands it out."""
+        items: list[dict[str, Any]] = []
+        page = self.ask(organ, "GET", "/v1/inbox?after=start&limit=1000").json()
+        while page["items"]:
+            items += page["items"]
+            page = self.ask(organ, "GET", f"/v1/inbox?after={page['cursor']}&limit=1000").json()
+        return items
+
     def kill(self, part: str) -> int:
         """SIGKILL to a part of the exchange; its supervisor starts it again."""
         pid = self.state().parts[part].pid
@@ -110,9 +131,12 @@ def world() -> Iterator[World]:
         os.environ["IPX_CACHE_DIR"] = cache
     os.environ.pop(KEPT_DIR, None)
     try:
-        with hold_exchange(state_dir, lambda *_: None, keep=kept is not None) as settings:
-            with Crew(state_dir / "demo", state_dir / "logs") as crew, HttpClient(timeout_s=30) as http:
-                yield World(settings, set_stage(settings, load_roster(), crew, http, SystemEntropy()), http)
+        with (
+            hold_exchange(state_dir, lambda *_: None, keep=kept is not None) as settings,
+            Crew(state_dir / "demo", state_dir / "logs") as crew,
+            HttpClient(timeout_s=30) as http,
+        ):
+            yield World(settings, set_stage(settings, load_roster(), crew, http, SystemEntropy()), http)
     except IpxError as error:
         pytest.fail(f"the exchange or its cities did not start: {error}", pytrace=False)
     finally:
