@@ -45,6 +45,8 @@ class InboxReader:
     teller: Teller
     page_size: int = 500
     wait_s: int = 20
+    gather_s: float = 0.01
+    """Pause between two pages: a long poll ends with its first copy, and ten copies cost hardly more than one."""
     _polled: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     _gaps: int = field(default=0, init=False)
@@ -74,6 +76,8 @@ class InboxReader:
         if gap is None:
             self._gaps = 0
             self.teller.healthy(self.check, None)
+            if arrived is not None and arrived.verified < self.page_size:
+                await asyncio.sleep(self.gather_s)
             return
         self._gaps += 1
         reason = f"gap in {gap.log}: expected {gap.expected}, came {gap.came}"

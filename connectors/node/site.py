@@ -58,11 +58,12 @@ class Site:
         return division_of(self.participant) or self.participant
 
 
-async def wait_for(bell: asyncio.Event, limit_s: float) -> None:
-    """Waits until the bell rings or the limit comes, and stills it."""
+async def wait_for(bell: asyncio.Event, limit_s: float) -> bool:
+    """Waits until the bell rings, and stills it; False when the limit came first."""
     try:
         async with asyncio.timeout(max(limit_s, 0.0)):
             await bell.wait()
     except TimeoutError:
-        return
+        return False
     bell.clear()
+    return True
