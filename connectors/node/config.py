@@ -139,6 +139,7 @@ class Basics(_Part):
     inbox_wait_s: Annotated[int, Field(ge=1, le=60)] = 20
     resend_after_s: _Positive = 60.0
     members_poll_s: _Positive = 5.0
+    keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
 
 class NodeConfig(_Part):

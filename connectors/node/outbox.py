@@ -109,9 +109,27 @@ def sent(db: sqlite3.Connection, rows: Sequence[Waiting], at_ms: int) -> None:
     )
 
 
-def send_again(db: sqlite3.Connection, before_ms: int) -> int:
-    """Rows that were sent before that time and have no outcome are new again; how many. Admission answers a repeat."""
-    return db.execute("update outbox set state = 'new' where state = 'sent' and sent_ms < ?", (before_ms,)).rowcount
+def send_again(db: sqlite3.Connection, now_ms: int, after_ms: int) -> int:
+    """Rows that were sent that long ago and have no outcome are new again; how many. Admission answers a repeat.
+
+    Each further time the wait is doubled, up to 64 times, so that an exchange that is slow to decide is not flooded.
+    """
+    return db.execute(
+        "update outbox set state = 'new' where state = 'sent' and sent_ms <= ?1 - ?2"
+        " and sent_ms + ?2 * (1 << min(attempts - 1, 6)) <= ?1",
+        (now_ms, after_ms),
+    ).rowcount
+
+
+def forget(db: sqlite3.Connection, before_ms: int) -> int:
+    """Content of what was admitted before that time: receipts go, events keep their line and lose their document."""
+    gone = db.execute(
+        "delete from outbox where kind = 'receipt' and state = 'admitted' and made_ms < ?", (before_ms,)
+    ).rowcount
+    emptied = db.execute(
+        "update outbox set document = x'' where state = 'admitted' and made_ms < ? and document <> x''", (before_ms,)
+    ).rowcount
+    return gone + emptied
 
 
 def settle(db: sqlite3.Connection, participant: str, outcome: Outcome) -> Settled | None:

@@ -20,6 +20,7 @@ from connectors.node.config import City, Member, NodeConfig, read_root_key, read
 from connectors.node.gateway import Gateway
 from connectors.node.intake import Intake
 from connectors.node.journal import Journal
+from connectors.node.keeping import Keeper
 from connectors.node.limits import Limits
 from connectors.node.members import CHECK as MEMBERS_CHECK
 from connectors.node.members import Members
@@ -137,6 +138,7 @@ async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | No
         bells = tuple(site.bells.outbox for site in sites)
         loops.append(Resender(journal, clock, teller, bells, config.node.resend_after_s).run)
         loops.append(Limits(journal, clock, teller, bells).run)
+        loops.append(Keeper(journal, clock, teller, config.node.keep_days).run)
         try:
             await _run_until(stop or _stop_on_signals(), loops)
         finally:
@@ -188,7 +190,6 @@ def _loops(
         pusher = Pusher(
             site, site.city, site.dialect, journal, clock, entropy, teller, breaker, monotonic_s=time.monotonic
         )
-        teller.healthy(pusher.check, None)
         intake = Intake(site, site.dialect, sealer)
         loops += [pusher.run, Puller(site, site.city, intake, journal, clock, entropy, teller).run]
     return loops

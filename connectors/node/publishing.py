@@ -139,8 +139,8 @@ class Resender:
 
     async def once(self) -> int:
         """One look; how many are sent again."""
-        before_ms = self.clock.now_ms() - round(self.after_s * 1000)
-        again = await self.journal.change(lambda change: outbox.send_again(change.db, before_ms))
+        now_ms, after_ms = self.clock.now_ms(), round(self.after_s * 1000)
+        again = await self.journal.change(lambda change: outbox.send_again(change.db, now_ms, after_ms))
         if again:
             self.teller.warning("events without an outcome are sent again", count=again)
             for bell in self.bells:

@@ -34,6 +34,7 @@ from services.kernel.ports import Clock, Entropy
 _IDLE_S: Final = 1.0
 _AHEAD: Final = 8
 _WORST_S: Final = 1.0
+_ASK_EVERY_S: Final = 5.0
 
 
 class Came(Enum):
@@ -61,6 +62,8 @@ class Pusher:
     _ready: deque[Due] = field(default_factory=deque, init=False)
     _running: dict[str, asyncio.Task[None]] = field(default_factory=dict, init=False)
     _fatal: BaseException | None = field(default=None, init=False)
+    _well: bool = field(default=False, init=False)
+    _ask_at_s: float = field(default=0.0, init=False)
 
     @property
     def check(self) -> str:
@@ -79,11 +82,24 @@ class Pusher:
                 if self._fatal is not None:
                     raise self._fatal
                 if begun == 0:
+                    await self._ask_how_it_is()
                     await wait_for(self.site.bells.target, self._rest_s())
         finally:
             for task in tuple(self._running.values()):
                 task.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
+
+    async def _ask_how_it_is(self) -> None:
+        """While the target is not known to be well and nothing is pushed, its health door is asked now and then."""
+        if self._well or self._running or self.monotonic_s() < self._ask_at_s:
+            return
+        self._ask_at_s = self.monotonic_s() + _ASK_EVERY_S
+        health = await self.city.health()
+        self._is(None if health.reachable else health.detail)
+
+    def _is(self, trouble: str | None) -> None:
+        self._well = trouble is None
+        self.teller.healthy(self.check, trouble)
 
     def _rest_s(self) -> float:
         resting = self.breaker.wait_s()
@@ -229,7 +245,7 @@ class Pusher:
     def _tell(self, one: Due, answer: Answer | Refused, came: Came) -> None:
         row, target = one.delivery, self.city.name
         about = {"event_id": row.id, "trace_id": trace_id(row.trace), "target": target}
-        self.teller.healthy(self.check, str(answer.fault) if isinstance(answer, TryLater) else None)
+        self._is(str(answer.fault) if isinstance(answer, TryLater) else None)
         self.site.bells.outbox.set()
         match came:
             case Came.COMMITTED:

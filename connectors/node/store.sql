@@ -48,6 +48,7 @@ create table if not exists outbox (
   message_en  text
 );
 create index if not exists outbox_state on outbox (participant, state, n);
+create index if not exists outbox_made on outbox (state, made_ms);
 create index if not exists outbox_sent on outbox (state, sent_ms) where state = 'sent';
 
 -- how far an event of ours has come with each of its recipients, by their receipts

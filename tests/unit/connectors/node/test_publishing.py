@@ -71,10 +71,31 @@ def test_an_event_without_an_outcome_is_sent_again_after_a_while(tmp_path: Path)
         await rig.turn(1)
         assert await states(rig) == [("sent", None)]
         assert await rig.resender.once() == 0
-        rig.clock.advance(61_000)
+        rig.clock.advance(59_999)
+        assert await rig.resender.once() == 0
+        rig.clock.advance(1)
         assert await rig.resender.once() == 1
         await rig.turn(1)
         assert await states(rig) == [("admitted", None)]
+
+    play(tmp_path, work)
+
+
+def test_the_wait_for_an_outcome_doubles_each_time(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        seat = rig.seats[NANJING]
+        seat.city.happenings = [clue()]
+        await seat.puller.once()
+        waits = []
+        for _ in range(4):
+            rig.gateway.lose_next = True
+            await seat.publisher.once()
+            waited = 0
+            while not await rig.resender.once():
+                rig.clock.advance(20_000)
+                waited += 20
+            waits.append(waited)
+        assert waits == [60, 120, 240, 480]
 
     play(tmp_path, work)
 

@@ -274,3 +274,20 @@ def test_the_fault_points_of_a_push_are_reached_in_order(tmp_path: Path) -> None
         assert rig.teller.reached == ["node.before_store", "node.after_store", "node.after_push", "node.after_answer"]
 
     play(tmp_path, work, HANGZHOU)
+
+
+def test_a_target_that_nothing_is_pushed_to_is_asked_how_it_is_until_it_is_well(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        pusher, city, now = rig.seats[HANGZHOU].pusher, rig.seats[HANGZHOU].city, [0.0]
+        pusher.monotonic_s = lambda: now[0]
+        city.away = LATER
+        await pusher._ask_how_it_is()
+        assert rig.teller.checks[pusher.check] == "500"
+        city.away = None
+        await pusher._ask_how_it_is()
+        assert rig.teller.checks[pusher.check] == "500"
+        now[0] = 5.0
+        await pusher._ask_how_it_is()
+        assert rig.teller.checks[pusher.check] is None
+
+    play(tmp_path, work, HANGZHOU)
