@@ -19,8 +19,7 @@ from services.kernel.errors import Refused, Transient
 
 PAGE_BYTES = 8 << 20
 MAX_LIMIT = 1_000
-_UNFOLLOWED_WAIT_S = 2.0
-_UNFOLLOWED_STEP_S = 0.1
+_OPEN_WITHIN_S = 2.0
 
 
 class OldRecords(Protocol):
@@ -55,16 +54,17 @@ class Inboxes:
         rings: Rings,
         old: OldRecords,
         positions: Positions,
-        look_again: Callable[[], None],
+        follow: Callable[[str], None],
         *,
         polls_per_participant: int,
     ) -> None:
         self._rings = rings
         self._old = old
         self._positions = positions
-        self._look_again = look_again
+        self._follow = follow
         self._polls_per_participant = polls_per_participant
         self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self._opening: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
         self._stopping = False
 
     @property
@@ -72,14 +72,35 @@ class Inboxes:
         """How many requests wait for news now."""
         return sum(len(futures) for futures in self._waiting.values())
 
-    def expect_news(self, participant: str) -> None:
-        """Somebody waits for what this inbox will hold: looks for it now if it is not followed yet."""
-        if self._rings.get(participant) is None:
-            self._look_again()
+    async def followed(self, participant: str) -> Ring:
+        """The ring of an inbox that is followed when this returns; ``Transient`` when it is not within two seconds."""
+        self._follow(participant)
+        ring = self._rings.get(participant)
+        if ring is None:
+            opening = self._opening[participant]
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            opening.add(future)
+            try:
+                async with asyncio.timeout(_OPEN_WITHIN_S):
+                    await future
+            except TimeoutError as error:
+                raise Transient("the inbox is not followed yet") from error
+            finally:
+                opening.discard(future)
+            ring = self._rings.get(participant)
+        if ring is None:
+            raise Transient("the gateway is stopping")
+        return ring
 
     def open(self, participant: str, start: int) -> None:
-        """A new inbox is followed from this offset on."""
+        """An inbox is followed from this offset on."""
         self._rings.open(participant, start)
+        for future in tuple(self._opening.pop(participant, ())):
+            _end(future)
+
+    def close(self, participant: str) -> None:
+        """An inbox is not followed any more."""
+        self._rings.close(participant)
 
     def extend(self, news: Mapping[str, list[Item]]) -> None:
         """Records came; whoever waits for them is woken."""
@@ -92,6 +113,8 @@ class Inboxes:
         self._stopping = True
         for participant in list(self._waiting):
             self._wake(participant)
+        for future in [future for opening in self._opening.values() for future in opening]:
+            _end(future)
 
     async def read(self, participant: str, after: str | None, limit: int, wait_s: float) -> Reply:
         """One page and the cursor that follows it, as JSON.
@@ -100,23 +123,13 @@ class Inboxes:
         ``bad-request`` a cursor of another inbox or of a record that is not there yet; ``rate-limited`` more waits at
         once than a participant may have; ``Transient`` when Kafka is needed and away.
         """
-        ring = await self._ring(participant)
+        ring = await self.followed(participant)
         offset = await self._begin(participant, after, ring)
         page = await self._page(participant, ring, offset, limit)
         if not page.items and wait_s > 0:
             page = await self._wait(participant, ring, page.next_offset, limit, wait_s)
         cursor = format_cursor(participant, page.next_offset).encode()
         return Reply(200, b'{"items":[' + b",".join(page.items) + b'],"cursor":"' + cursor + b'"}')
-
-    async def _ring(self, participant: str) -> Ring:
-        waited_s = 0.0
-        while (ring := self._rings.get(participant)) is None:
-            if waited_s >= _UNFOLLOWED_WAIT_S or self._stopping:
-                raise Transient("the inbox is not followed yet")
-            self._look_again()
-            await asyncio.sleep(_UNFOLLOWED_STEP_S)
-            waited_s += _UNFOLLOWED_STEP_S
-        return ring
 
     async def _begin(self, participant: str, after: str | None, ring: Ring) -> int:
         if after is None:

@@ -174,12 +174,12 @@ def assemble(settings: GatewaySettings) -> Parts:
     def tell(news: News) -> None:
         loop.call_soon_threadsafe(_spread, news, inboxes, waits)
 
-    tail = Tail(connection, topics, ids.with_id, tell, _tell(checks, _INBOXES), discover_s=settings.gateway_discover_s)
+    tail = Tail(connection, topics, ids.with_id, tell, _tell(checks, _INBOXES), idle_s=settings.gateway_follow_idle_s)
     inboxes = Inboxes(
         Rings(limits),
         backlog,
         positions,
-        tail.look_again,
+        tail.follow,
         polls_per_participant=settings.gateway_polls_per_participant,
     )
     recorder = Recorder(
@@ -230,6 +230,8 @@ def assemble(settings: GatewaySettings) -> Parts:
 def _spread(news: News, inboxes: Inboxes, waits: Waits) -> None:
     for participant, start in news.opened.items():
         inboxes.open(participant, start)
+    for participant in news.closed:
+        inboxes.close(participant)
     inboxes.extend(news.items)
     for source, record in news.outcomes:
         waits.resolve(source, record.outcomes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -51,7 +51,7 @@ class Publishing:
         released: ReleasedSchemas,
         producer: Producing,
         waits: Waits,
-        expect_news: Callable[[str], None],
+        followed: Callable[[str], Awaitable[object]],
         principal: Callable[[Incoming], str],
         throttle: Throttle,
         monotonic_s: Callable[[], float],
@@ -62,7 +62,7 @@ class Publishing:
         self._released = released
         self._producer = producer
         self._waits = waits
-        self._expect_news = expect_news
+        self._followed = followed
         self._principal = principal
         self._throttle = throttle
         self._monotonic_s = monotonic_s
@@ -91,7 +91,7 @@ class Publishing:
             self._throttle.charge(sender, len(taken), self._monotonic_s())
             with self._awaiting(taken if wait_s else ()) as futures:
                 if wait_s:
-                    self._expect_news(sender)
+                    await self._followed(sender)  # before the event goes out, so that its outcome cannot be missed
                 await self._produce(taken)
                 if wait_s:
                     return await _with_outcomes(taken, futures, wait_s)

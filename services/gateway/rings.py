@@ -89,7 +89,7 @@ class Ring:
 
 
 class Rings:
-    """The rings of all inboxes within :class:`RingLimits`."""
+    """The rings of the inboxes that are followed, within :class:`RingLimits`."""
 
     __slots__ = ("_limits", "_rings", "size_bytes")
 
@@ -104,13 +104,20 @@ class Rings:
         self.size_bytes -= old.size_bytes if old else 0
         self._rings[participant] = Ring(start)
 
+    def close(self, participant: str) -> None:
+        """Forgets a ring: its inbox is not followed any more."""
+        old = self._rings.pop(participant, None)
+        self.size_bytes -= old.size_bytes if old else 0
+
     def get(self, participant: str) -> Ring | None:
         """The ring of a participant, or None when its inbox is not followed (yet)."""
         return self._rings.get(participant)
 
     def extend(self, participant: str, items: Iterable[Item]) -> None:
-        """Adds records of one inbox in order and forgets the oldest past the limits."""
-        ring = self._rings[participant]
+        """Adds records of one inbox in order and forgets the oldest past the limits; none of an inbox that was closed."""
+        ring = self._rings.get(participant)
+        if ring is None:
+            return
         self.size_bytes -= ring.size_bytes
         for item in items:
             ring.append(item)

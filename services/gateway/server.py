@@ -79,7 +79,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
         parts.released,
         parts.producer,
         parts.waits,
-        parts.inboxes.expect_news,
+        parts.inboxes.followed,
         authenticator.participant,
         Throttle(settings.gateway_publish_rate_per_s, settings.gateway_publish_burst_events),
         monotonic_s,

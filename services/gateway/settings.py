@@ -55,8 +55,10 @@ class GatewaySettings(CommonSettings):
     gateway_ring_records: int = Field(default=2_000, ge=1)
     gateway_ring_bytes: int = Field(default=4 << 20, ge=1024)
     gateway_rings_bytes: int = Field(default=48 << 20, ge=1024)
+    gateway_follow_idle_s: float = Field(default=180.0, ge=60)
+    """How long an inbox is followed after its participant asked for it last."""
     gateway_discover_s: float = Field(default=15.0, gt=0)
-    """How often new inbox topics are looked for; at once when somebody asks for one that is not followed."""
+    """How often new inboxes are looked for, to keep the outcomes in them."""
     gateway_outcomes_keep_days: int = Field(default=400, ge=1)
     gateway_instance: str = Field(default="1", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")
     """Names this process among several gateways of one exchange; a restart under the same name ends what it left open."""

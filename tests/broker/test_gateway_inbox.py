@@ -143,6 +143,26 @@ def test_records_of_an_aborted_transaction_are_in_nobodys_inbox(house) -> None:
         assert [item["id"] for item in read_all(hangzhou, "start", limit=10)[0]] == kept
 
 
+def test_a_transaction_that_was_open_when_the_inbox_was_first_asked_for_is_told_when_it_ends(house) -> None:
+    exchange, _ = house
+    with running_gateway(exchange) as gateway, ThreadPoolExecutor(1) as pool:
+        nanjing, hangzhou = Client(gateway, exchange, NANJING), Client(gateway, exchange, HANGZHOU)
+        event = nanjing.event("CL-open")
+        producer = Producer({**exchange.settings.librdkafka(), "transactional.id": f"{exchange.name}-open"})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        producer.produce(exchange.topics.inbox(HANGZHOU), b"\x00\x00\x00\x00\x01x", headers=event.headers())
+        producer.flush(10)
+        poll = pool.submit(hangzhou.inbox, "start", wait=25)
+        time.sleep(1.0)
+        assert not poll.done()
+        began_s = time.monotonic()
+        producer.commit_transaction(30)
+
+        assert [item["id"] for item in poll.result(30)["items"]] == [event.statement.id]
+        assert time.monotonic() - began_s < 5
+
+
 def test_who_joins_while_the_gateway_runs_can_publish_and_read(house) -> None:
     exchange, genesis = house
     late = "340100.market_regulator"

@@ -49,7 +49,7 @@ def record(offset: int) -> bytes:
 
 
 def followed(kafka: FakeKafka, start: int = 0, *, polls: int = 4) -> Inboxes:
-    inboxes = Inboxes(Rings(RingLimits(records=3)), kafka, kafka, lambda: None, polls_per_participant=polls)
+    inboxes = Inboxes(Rings(RingLimits(records=3)), kafka, kafka, lambda _: None, polls_per_participant=polls)
     inboxes.open(NANJING, start)
     return inboxes
 
@@ -232,12 +232,64 @@ def test_only_so_many_requests_of_a_participant_wait_at_once() -> None:
     run(test)
 
 
-def test_an_inbox_that_is_not_followed_yet_is_looked_for_and_then_read() -> None:
+def test_an_inbox_that_is_not_followed_yet_is_asked_for_and_read_when_it_is() -> None:
     async def test() -> None:
-        rings, kafka = Rings(RingLimits()), FakeKafka()
-        inboxes = Inboxes(rings, kafka, kafka, lambda: rings.open(NANJING, 0), polls_per_participant=1)
+        kafka, asked = FakeKafka(), []
+        inboxes = Inboxes(Rings(RingLimits()), kafka, kafka, asked.append, polls_per_participant=1)
+        reading = asyncio.create_task(read(inboxes, None))
+        await asyncio.sleep(0)
+        assert asked == [NANJING]
+        assert not reading.done()
+        inboxes.open(NANJING, 0)
 
-        assert await read(inboxes, None) == ([], cursor(0))
+        assert await reading == ([], cursor(0))
+
+    run(test)
+
+
+def test_every_request_says_that_the_inbox_is_in_use() -> None:
+    async def test() -> None:
+        kafka, asked = FakeKafka(), []
+        inboxes = Inboxes(Rings(RingLimits()), kafka, kafka, asked.append, polls_per_participant=1)
+        inboxes.open(NANJING, 0)
+        for _ in range(3):
+            await read(inboxes, cursor(0))
+
+        assert asked == [NANJING] * 3
+
+    run(test)
+
+
+def test_an_inbox_that_was_left_is_followed_anew_from_its_end_and_misses_nothing() -> None:
+    async def test() -> None:
+        kafka = FakeKafka(0, 1, 2, 3, end=4)
+        inboxes = followed(kafka)
+        news(inboxes, 0, 1)
+        _, after = await read(inboxes, cursor(0))
+        inboxes.close(NANJING)
+        news(inboxes, 2)  # a batch that was on its way
+        inboxes.open(NANJING, 4)
+        news(inboxes, 4)
+
+        seen: list[int] = []
+        for _ in range(3):
+            items, after = await read(inboxes, after)
+            seen += items
+        assert seen == [2, 3, 4]
+
+    run(test)
+
+
+def test_a_stop_ends_the_opening_of_an_inbox() -> None:
+    async def test() -> None:
+        kafka = FakeKafka()
+        inboxes = Inboxes(Rings(RingLimits()), kafka, kafka, lambda _: None, polls_per_participant=1)
+        reading = asyncio.create_task(read(inboxes, None))
+        await asyncio.sleep(0)
+        inboxes.stop()
+
+        with pytest.raises(Transient):
+            await reading
 
     run(test)
 

@@ -61,6 +61,7 @@ class House:
     """The handler with everything around it."""
 
     def __init__(self, tmp_path: Path, **settings: str) -> None:
+        self.followed: list[tuple[str, int]] = []
         self.kafka, self.waits, self.metrics, self.now_s = FakeKafka(), Waits(), Metrics("gateway"), 0.0
         loaded = GatewaySettings.load({"IPX_STATE_DIR": str(tmp_path), **settings})
         self.handler = Publishing(
@@ -68,13 +69,16 @@ class House:
             RELEASED,
             self.kafka,
             self.waits,
-            lambda _: None,
+            self.follow,
             lambda _: NANJING,
             Throttle(loaded.gateway_publish_rate_per_s, loaded.gateway_publish_burst_events),
             lambda: self.now_s,
             self.metrics,
             loaded,
         )
+
+    async def follow(self, participant: str) -> None:
+        self.followed.append((participant, len(self.kafka.records)))
 
     async def post(self, body: bytes, kind: bytes = STRUCTURED, query: bytes = b"") -> Reply:
         async def receive() -> Message:
@@ -157,6 +161,7 @@ def test_who_waits_gets_the_outcomes_in_the_order_sent(house: House) -> None:
     reply = asyncio.run(house.post(body_of(*sent), BATCH, b"wait=5"))
 
     assert reply.status == 200
+    assert house.followed == [(NANJING, 0)]  # before anything was produced
     assert [(o["id"], o["seq"]) for o in document(reply)["outcomes"]] == [
         (e.statement.id, n) for n, e in enumerate(sent)
     ]
