@@ -53,9 +53,14 @@ def content_digest(schema: EventSchema, parts: list[bytes], disclosure: Disclosu
 
     Refuses ``bad-disclosure`` when a restricted field has neither salt nor digest, or is withheld and yet has a value.
     """
+    return commitment(schema, parts, disclosure)[0]
+
+
+def commitment(schema: EventSchema, parts: list[bytes], disclosure: Disclosure) -> tuple[bytes, list[bytes]]:
+    """The same, and the digest of each restricted field in the order of the schema: what a copy without it carries."""
     if not schema.restricted:
         opened = hashlib.sha256(_OPEN_TAG + parts[0] if parts else _OPEN_TAG).digest()
-        return hashlib.sha256(_CONTENT_TAG + schema.digest + opened).digest()
+        return hashlib.sha256(_CONTENT_TAG + schema.digest + opened).digest(), []
     opened_bytes = [_OPEN_TAG]
     digests = []
     for segment, encoded in zip(schema.segments, parts, strict=True):
@@ -71,7 +76,7 @@ def content_digest(schema: EventSchema, parts: list[bytes], disclosure: Disclosu
         else:
             digests.append(digest)
     opened = hashlib.sha256(b"".join(opened_bytes)).digest()
-    return hashlib.sha256(b"".join((_CONTENT_TAG, schema.digest, opened, *digests))).digest()
+    return hashlib.sha256(b"".join((_CONTENT_TAG, schema.digest, opened, *digests))).digest(), digests
 
 
 def redact(
@@ -95,6 +100,23 @@ def redact(
             redacted[position] = b"\x00"
             shown[name] = None
     return shown, redacted, Disclosure(salts, digests)
+
+
+def withhold(
+    schema: EventSchema, parts: list[bytes], line: str, digests: list[bytes], withheld: Collection[str]
+) -> tuple[bytes, str]:
+    """Body and disclosure line of a copy, as ``redact`` would give them, from a disclosure line and the digests of ``commitment``.
+
+    Refuses ``bad-disclosure`` to withhold what the schema does not restrict: it would be shown.
+    """
+    if not set(withheld).issubset(schema.restricted):
+        raise Refused("bad-disclosure", f"{schema.name} does not restrict all of {', '.join(sorted(withheld))}")
+    items = line.split(",")
+    for position, name in enumerate(schema.restricted):
+        if name in withheld:
+            items[position] = f"{name}=d:{b2a_base64(digests[position], newline=False).decode()}"
+    shown = [b"\x00" if s.restricted in withheld else p for s, p in zip(schema.segments, parts, strict=True)]
+    return b"".join(shown), ",".join(items)
 
 
 def format_disclosure(schema: EventSchema, disclosure: Disclosure) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.kernel.errors import Corrupt
@@ -44,14 +44,42 @@ def path_in(levels: Sequence[Sequence[bytes]], index: int) -> tuple[bytes, ...]:
     return tuple(path)
 
 
-def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
-    """Root that a leaf and its path lead to (RFC 9162 section 2.1.3.2), or None when the path has a wrong length."""
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """The way from a leaf to the root: the nodes on it from the root down, each with its place, and the path beside it."""
+
+    nodes: tuple[tuple[int, int, bytes], ...]
+    path: tuple[bytes, ...]
+
+    @property
+    def root(self) -> bytes:
+        """Where it leads to."""
+        return self.nodes[0][2]
+
+
+def climb(leaf: bytes, index: int, size: int, path: tuple[bytes, ...], known: Climb | None = None) -> Climb | None:
+    """The way up from a leaf (RFC 9162 section 2.1.3.2), or None when the path has a wrong length.
+
+    ``known`` is a way up in a tree of the same size: where this one comes to a node of it with the same hash, and the rest of the paths is
+    the same, the rest of the way is the same and is not hashed again. Neighbouring leaves share all but the last steps.
+    """
     if not 0 <= index < size:
         return None
     node, last, current = index, size - 1, leaf
-    for sibling in path:
+    rest = len(path)
+    below: list[tuple[int, int, bytes]] = []
+    while True:
+        here = (node, last, current)
+        if known is not None and rest < len(known.nodes) and known.nodes[rest] == here:
+            above = len(known.path) - rest
+            if path[len(path) - rest :] == known.path[above:]:
+                return Climb((*known.nodes[: rest + 1], *reversed(below)), path)
+        below.append(here)
+        if rest == 0:
+            return Climb(tuple(reversed(below)), path) if last == 0 else None
         if last == 0:
             return None
+        sibling = path[-rest]
         if node & 1 or node == last:
             current = node_hash(sibling, current)
             while not node & 1 and node:
@@ -61,7 +89,13 @@ def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) ->
             current = node_hash(current, sibling)
         node >>= 1
         last >>= 1
-    return current if last == 0 else None
+        rest -= 1
+
+
+def root_from_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """Root that a leaf and its path lead to, or None when the path has a wrong length."""
+    way = climb(leaf, index, size, tuple(path))
+    return None if way is None else way.root
 
 
 def path_length(index: int, size: int) -> int:
@@ -79,12 +113,19 @@ class RightEdge:
 
     def append(self, leaf: bytes) -> RightEdge:
         """The edge after one more leaf hash."""
+        return self.extend((leaf,))
+
+    def extend(self, leaves: Iterable[bytes]) -> RightEdge:
+        """The edge after these leaf hashes too."""
         peaks, size = list(self.peaks), self.size
-        while size & 1:
-            leaf = node_hash(peaks.pop(), leaf)
-            size >>= 1
-        peaks.append(leaf)
-        return RightEdge(self.size + 1, tuple(peaks))
+        for leaf in leaves:
+            current, rest = leaf, size
+            while rest & 1:
+                current = node_hash(peaks.pop(), current)
+                rest >>= 1
+            peaks.append(current)
+            size += 1
+        return RightEdge(size, tuple(peaks))
 
     def root(self) -> bytes:
         """The tree head over everything appended so far."""

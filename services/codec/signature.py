@@ -113,21 +113,25 @@ def verify_ed25519(public_key: bytes, message: bytes, value: bytes) -> bool:
     return True
 
 
+Batch = tuple[bytes, int, bytes]
+
+
 class RootCache:
-    """Batch roots found good before; holds the last ``limit``. Not shared between threads."""
+    """Batch signatures found good before, each with the last way up to its root; holds the last ``limit``. For one thread."""
 
     __slots__ = ("_good", "_limit")
 
     def __init__(self, limit: int = 4096) -> None:
-        self._good: dict[tuple[bytes, int, bytes, bytes], None] = {}
+        self._good: dict[Batch, merkle.Climb] = {}
         self._limit = limit
 
-    def __contains__(self, item: tuple[bytes, int, bytes, bytes]) -> bool:
-        return item in self._good
+    def known(self, batch: Batch) -> merkle.Climb | None:
+        """A good way up in the tree under that key, size and signature; None when it was not seen."""
+        return self._good.get(batch)
 
-    def add(self, item: tuple[bytes, int, bytes, bytes]) -> None:
-        """Remembers a good root, forgetting the oldest past the limit."""
-        self._good[item] = None
+    def add(self, batch: Batch, way: merkle.Climb) -> None:
+        """Remembers a good way up, forgetting the oldest signature past the limit."""
+        self._good[batch] = way
         if len(self._good) > self._limit:
             del self._good[next(iter(self._good))]
 
@@ -142,13 +146,13 @@ def verify(
     """Whether the signature by that key covers the statement. The key's validity is the caller's to check."""
     if signature.path is None:
         return check(public_key, statement, signature.value)
-    root = merkle.root_from_path(merkle.leaf_hash(statement), signature.index, signature.size, signature.path)
-    if root is None:
+    batch = (public_key, signature.size, signature.value)
+    known = roots.known(batch)
+    way = merkle.climb(merkle.leaf_hash(statement), signature.index, signature.size, signature.path, known)
+    if way is None:
         return False
-    item = (public_key, signature.size, root, signature.value)
-    if item in roots:
-        return True
-    if not check(public_key, batch_message(signature.size, root), signature.value):
+    is_new = known is None or way.root != known.root
+    if is_new and not check(public_key, batch_message(signature.size, way.root), signature.value):
         return False
-    roots.add(item)
+    roots.add(batch, way)
     return True

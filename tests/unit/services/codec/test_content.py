@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from services.codec.content import (
     NOTHING_RESTRICTED,
     Disclosure,
+    commitment,
     content_digest,
     field_digest,
     format_disclosure,
     new_disclosure,
     parse_disclosure,
     redact,
+    withhold,
 )
 from services.codec.schema import EventSchema
 from services.kernel.errors import Refused
@@ -196,3 +198,26 @@ def test_a_schema_without_restricted_fields_has_a_dash() -> None:
     assert parse_disclosure(bare, "-") is NOTHING_RESTRICTED
     with pytest.raises(Refused):
         parse_disclosure(bare, "")
+
+
+@given(events(), st.data())
+@settings(max_examples=100, deadline=None)
+def test_a_copy_made_from_the_line_is_the_copy_that_redaction_makes(
+    event: tuple[EventSchema, dict[str, Any]], data: st.DataObject
+) -> None:
+    schema, value = event
+    parts = schema.encode_parts(value)
+    disclosure = new_disclosure(schema, CountedEntropy())
+    withheld = data.draw(st.sets(st.sampled_from(schema.restricted))) if schema.restricted else set()
+    content, digests = commitment(schema, parts, disclosure)
+    assert content == content_digest(schema, parts, disclosure)
+    _, redacted, rest = redact(schema, value, parts, disclosure, withheld)
+    expected = (b"".join(redacted), format_disclosure(schema, rest))
+    assert withhold(schema, parts, format_disclosure(schema, disclosure), digests, withheld) == expected
+
+
+def test_a_copy_leaves_out_only_what_is_restricted() -> None:
+    _, digests = commitment(SCHEMA, PARTS, DISCLOSURE)
+    with pytest.raises(Refused) as refused:
+        withhold(SCHEMA, PARTS, format_disclosure(SCHEMA, DISCLOSURE), digests, {"title"})
+    assert refused.value.code == "bad-disclosure"

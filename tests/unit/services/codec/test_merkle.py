@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.codec.merkle import (
     EMPTY_ROOT,
     RightEdge,
+    climb,
     leaf_hash,
     levels_of,
     node_hash,
@@ -117,3 +118,41 @@ def test_leaves_and_nodes_are_hashed_apart() -> None:
 def test_a_stored_edge_that_does_not_fit_its_size_is_corrupt(data: bytes) -> None:
     with pytest.raises(Corrupt):
         RightEdge.from_bytes(data)
+
+
+@given(st.integers(1, 70), st.data())
+def test_a_way_up_that_meets_a_known_one_leads_to_the_same_root(size: int, data: st.DataObject) -> None:
+    leaves = [leaf_hash(bytes([n])) for n in range(size)]
+    levels = levels_of(leaves)
+    known = None
+    for index in data.draw(st.lists(st.integers(0, size - 1), min_size=1, max_size=20)):
+        path = path_in(levels, index)
+        way = climb(leaves[index], index, size, path, known)
+        assert way == climb(leaves[index], index, size, path)
+        assert way is not None
+        assert way.root == levels[-1][0]
+        known = way
+
+
+@given(st.integers(2, 70), st.data())
+def test_no_changed_hash_of_a_path_is_believed_because_another_way_is_known(size: int, data: st.DataObject) -> None:
+    leaves = [leaf_hash(bytes([n])) for n in range(size)]
+    levels = levels_of(leaves)
+    first, second = (data.draw(st.integers(0, size - 1)) for _ in range(2))
+    known = climb(leaves[first], first, size, path_in(levels, first))
+    path = list(path_in(levels, second))
+    at = data.draw(st.integers(0, len(path) - 1))
+    path[at] = bytes([path[at][0] ^ 1]) + path[at][1:]
+    way = climb(leaves[second], second, size, tuple(path), known)
+    assert way is not None
+    assert way.root != levels[-1][0]
+    assert climb(leaves[second], second, size, tuple(path[:-1]), known) is None
+    assert climb(leaves[second], second, size + 1, tuple(path), known) != known
+
+
+@given(st.lists(st.binary(min_size=32, max_size=32), max_size=40), st.integers(0, 40))
+def test_leaves_appended_at_once_make_the_edge_of_leaves_appended_one_by_one(leaves: list[bytes], at: int) -> None:
+    one_by_one = RightEdge()
+    for leaf in leaves:
+        one_by_one = one_by_one.append(leaf)
+    assert RightEdge().extend(leaves[:at]).extend(leaves[at:]) == one_by_one

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.codec import merkle
+from services.codec.merkle import Climb
 from services.codec.signature import (
     MAX_BATCH,
     RootCache,
@@ -117,10 +118,11 @@ def test_a_bad_root_is_not_remembered_as_good() -> None:
 
 def test_the_memory_of_good_roots_is_bounded() -> None:
     roots = RootCache(limit=2)
-    items = [(b"key", 1, bytes([n]), b"value") for n in range(3)]
-    for item in items:
-        roots.add(item)
-    assert [item in roots for item in items] == [False, True, True]
+    way = Climb(((0, 0, b"root"),), ())
+    batches = [(b"key", 1, bytes([n])) for n in range(3)]
+    for batch in batches:
+        roots.add(batch, way)
+    assert [roots.known(batch) for batch in batches] == [None, way, way]
 
 
 def test_a_signature_over_a_batch_root_is_none_over_a_statement_and_the_reverse() -> None:
