@@ -12,7 +12,7 @@ from typing import Protocol
 
 from services.admission.partitioning import partition_of
 from services.admission.proposal import Checked, Proposed
-from services.codec.content import content_digest, parse_disclosure
+from services.codec.content import commitment, parse_disclosure
 from services.codec.envelope import Envelope, envelope_from_record
 from services.codec.schema import EventSchema
 from services.codec.statement import format_statement
@@ -62,11 +62,10 @@ def check(proposed: Proposed, door: Door, schemas: Schemas) -> Checked:
     disclosure = parse_disclosure(schema, envelope.salts)
     if disclosure.digests:
         raise Refused("bad-disclosure", "a source discloses every restricted field to the exchange", field="ipxsalts")
-    content = content_digest(schema, parts, disclosure).hex()
-    if statement.content != f"sha256:{content}":
-        raise Refused(
-            "statement-mismatch", f"the content is sha256:{content}, the statement says otherwise", field="ipxcontent"
-        )
+    content, digests = commitment(schema, parts, disclosure)
+    if statement.content != f"sha256:{content.hex()}":
+        found = f"sha256:{content.hex()}"
+        raise Refused("statement-mismatch", f"the content is {found}, the statement says otherwise", field="ipxcontent")
     return Checked(
         proposed,
         schema,
@@ -78,7 +77,8 @@ def check(proposed: Proposed, door: Door, schemas: Schemas) -> Checked:
         envelope.body,
         value,
         parts,
-        disclosure,
+        envelope.salts,
+        digests,
         envelope.trace,
     )
 

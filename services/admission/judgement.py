@@ -14,7 +14,7 @@ from services.codec.schema import EventSchema
 from services.kernel.codes import CodeTables
 from services.kernel.errors import Refused
 from services.kernel.instants import format_instant
-from services.members.authorise import deliveries
+from services.members.authorise import PUBLIC_REPORT, deliveries
 from services.members.jurisdiction import routes_of
 from services.members.recipients import Recipient
 from services.members.registry import Registry
@@ -34,6 +34,44 @@ class Judged:
     warning_en: str | None = None
 
 
+Question = tuple[str, str, str, str]
+
+
+def _question(checked: Checked) -> Question | None:
+    """All that ``deliveries`` looks at beside the time, when an agreement and addressees are named; None when the content counts too."""
+    said = checked.statement
+    if said.agreement == "-" or said.addressee == "-" or checked.value.get("subtype") == PUBLIC_REPORT:
+        return None
+    return said.agreement, said.type, said.source, said.addressee
+
+
+class _Asked:
+    """Answers of one batch: they hold for one registry and one time of admission, and while the agreement is in force."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Registry | None, int] = (None, 0)
+        self._known: dict[Question, tuple[int, int | None, tuple[Recipient, ...]]] = {}
+
+    def answer(
+        self, question: Question, time_ms: int, registry: Registry, admitted_ms: int
+    ) -> tuple[Recipient, ...] | None:
+        if self._of[0] is not registry or self._of[1] != admitted_ms:
+            self._of = registry, admitted_ms
+            self._known.clear()
+            return None
+        known = self._known.get(question)
+        if known is None:
+            return None
+        begins, ends, recipients = known
+        return recipients if begins <= time_ms and (ends is None or time_ms < ends) else None
+
+    def remember(
+        self, question: Question, recipients: tuple[Recipient, ...], registry: Registry, admitted_ms: int
+    ) -> None:
+        proposal = registry.agreements[question[0]].proposal
+        self._known[question] = (proposal.valid_from, proposal.valid_until, recipients)
+
+
 class Judge:
     """Holds the tables; compiles the field rules of a schema once."""
 
@@ -42,21 +80,14 @@ class Judge:
         self._routes = routes_of(tables)
         self._oldest_ms = oldest_days * _DAY_MS
         self._rules: dict[bytes, FieldRules] = {}
+        self._asked = _Asked()
 
     def judge(self, checked: Checked, registry: Registry, admitted_ms: int) -> Judged | Refusal:
         """Recipients, or the refusal of the step that fails. ``registry`` is the members log at the size the entry will name."""
         try:
             # (6) source is a member, agreement in force, flow and addressees allowed
             reach("admission.step6")
-            recipients = deliveries(
-                registry,
-                checked.schema,
-                checked.statement,
-                checked.value,
-                time_ms=checked.time_ms,
-                admitted_ms=admitted_ms,
-                routes=self._routes,
-            )
+            recipients = self._recipients(checked, registry, admitted_ms)
         except Refused as refused:
             return self.refuse(checked, refused, 6)
         # (7) field rules
@@ -72,6 +103,26 @@ class Judge:
         row = self._tables["refusal_codes"].latest(code)
         words = row.zh if row is not None else code
         return f"{words}（{field}）" if field else words
+
+    def _recipients(self, checked: Checked, registry: Registry, admitted_ms: int) -> tuple[Recipient, ...]:
+        """What ``deliveries`` gives, asked once for all events of a batch between which it sees no difference."""
+        question = _question(checked)
+        if question is not None:
+            known = self._asked.answer(question, checked.time_ms, registry, admitted_ms)
+            if known is not None:
+                return known
+        recipients = deliveries(
+            registry,
+            checked.schema,
+            checked.statement,
+            checked.value,
+            time_ms=checked.time_ms,
+            admitted_ms=admitted_ms,
+            routes=self._routes,
+        )
+        if question is not None:
+            self._asked.remember(question, recipients, registry, admitted_ms)
+        return recipients
 
     def _by_its_fields(self, checked: Checked, recipients: tuple[Recipient, ...], admitted_ms: int) -> Judged | Refusal:
         timely = self._is_timely(checked.time_ms, admitted_ms)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.codec.content import Disclosure
 from services.codec.schema import EventSchema, Value
 from services.codec.statement import Statement
 from services.kernel.errors import Refused
@@ -37,7 +36,10 @@ class Proposed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """After step 3: the statement stands, and the content is what it commits to. Not yet: who said it, and whether it may."""
+    """After step 3: the statement stands, and the content is what it commits to. Not yet: who said it, and whether it may.
+
+    ``text`` and ``digest`` are of the statement; ``digests`` those of the restricted fields, in the order of the schema.
+    """
 
     proposed: Proposed
     schema: EventSchema
@@ -49,7 +51,8 @@ class Checked:
     body: bytes
     value: Value
     parts: list[bytes]
-    disclosure: Disclosure
+    salts: str
+    digests: list[bytes]
     trace: str | None
 
 

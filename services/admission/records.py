@@ -5,17 +5,19 @@ Formats: ``services/ledger/FORMAT.md`` sections 2.3 (redaction), 4.1 and 5.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from services.admission.proposal import Checked
 from services.admission.sequence import Admitted, Unanswerable
-from services.codec.content import format_disclosure, redact
+from services.codec.content import withhold
 from services.codec.envelope import Headers
 from services.runtime.topics import Topics
 
 Told = Callable[[Any, Any], None]
 _TRACE = "ce_traceparent"
+_SALTS = "ce_ipxsalts"
 _KEPT = frozenset(
     f"ce_{name}"
     for name in (
@@ -40,25 +42,22 @@ class Outgoing:
     told: Told | None = None
 
 
-def log_record(event: Admitted, topic: str, told: Told | None = None) -> Outgoing:
-    """The event as it stands in its log: as it came, and the entry."""
-    proposed = event.checked.proposed
-    headers = _attributes(event)
-    headers.append(("ce_ipxentry", event.entry))
-    return Outgoing(topic, proposed.partition, proposed.key, proposed.value, headers, told)
-
-
-def copies(event: Admitted, log: str, topics: Topics) -> Iterator[Outgoing]:
-    """One copy for each recipient, without the fields that its delivery line leaves out."""
+def written(event: Admitted, log_topic: str, log: str, topics: Topics, told: Told | None = None) -> list[Outgoing]:
+    """The event as it stands in its log, first, then one copy for each recipient without what its delivery line leaves out."""
     checked = event.checked
+    proposed = checked.proposed
+    headers = _attributes(checked)
+    headers.append(("ce_ipxentry", event.entry))
+    records = [Outgoing(log_topic, proposed.partition, proposed.key, proposed.value, headers, told)]
     redacted: dict[tuple[str, ...], tuple[bytes | None, Headers]] = {}
     for delivery in event.deliveries:
         shared = redacted.get(delivery.withheld)
         if shared is None:
-            shared = redacted[delivery.withheld] = _redacted(event, delivery.withheld)
-        value, headers = shared
+            shared = redacted[delivery.withheld] = _redacted(checked, headers, delivery.withheld)
+        value, shown = shared
         numbered = ("ce_ipxdelivery", f"{delivery.recipient} {log} {delivery.number}".encode())
-        yield Outgoing(topics.inbox(delivery.recipient), 0, checked.proposed.key, value, [*headers, numbered])
+        records.append(Outgoing(topics.inbox(delivery.recipient), 0, proposed.key, value, [*shown, numbered]))
+    return records
 
 
 def quarantined(kept: Unanswerable, topics: Topics) -> Outgoing:
@@ -72,24 +71,16 @@ def quarantined(kept: Unanswerable, topics: Topics) -> Outgoing:
     return Outgoing(topics.quarantine, 0, origin.key, origin.value, [*said, *origin.headers])
 
 
-def _attributes(event: Admitted) -> Headers:
+def _attributes(checked: Checked) -> Headers:
     """The attributes as they came; headers that are none, and a trace that is not of its form, are left out."""
-    checked = event.checked
-    return [
-        header
-        for header in checked.proposed.headers
-        if header[0] in _KEPT and (header[0] != _TRACE or checked.trace is not None)
-    ]
+    found = [header for header in checked.proposed.headers if header[0] in _KEPT]
+    return found if checked.trace is not None else [header for header in found if header[0] != _TRACE]
 
 
-def _redacted(event: Admitted, withheld: tuple[str, ...]) -> tuple[bytes | None, Headers]:
-    checked = event.checked
-    headers = _attributes(event)
-    headers.append(("ce_ipxentry", event.entry))
+def _redacted(checked: Checked, headers: Headers, withheld: tuple[str, ...]) -> tuple[bytes | None, Headers]:
     if not withheld:
         return checked.proposed.value, headers
-    _, parts, disclosure = redact(checked.schema, checked.value, checked.parts, checked.disclosure, withheld)
-    salts = format_disclosure(checked.schema, disclosure).encode()
-    shown = [(name, salts if name == "ce_ipxsalts" else data) for name, data in headers]
-    frame = (checked.proposed.value or b"")[:5]
-    return frame + b"".join(parts), shown
+    body, line = withhold(checked.schema, checked.parts, checked.salts, checked.digests, withheld)
+    salts = line.encode()
+    shown = [header if header[0] != _SALTS else (_SALTS, salts) for header in headers]
+    return (checked.proposed.value or b"")[:5] + body, shown

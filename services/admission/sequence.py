@@ -90,7 +90,8 @@ class Sequencing:
 
     def numbers(self) -> Numbers:
         """Where the partition will stand."""
-        return Numbers(self._next_seq, self._deliveries, self._edge, self._admitted_ms)
+        edge = self._edge.extend(event.leaf for event in self.admitted)
+        return Numbers(self._next_seq, self._deliveries, edge, self._admitted_ms)
 
     def take(self, judged: Judged, admitted: str, admitted_ms: int, members: int) -> Admitted | None:
         """Admits an event, or answers that it was said before; the event when it is admitted."""
@@ -115,7 +116,6 @@ class Sequencing:
         leaf = leaf_hash(entry)
         self._next_seq = seq + 1
         self._deliveries.update((delivery.recipient, delivery.number + 1) for delivery in deliveries)
-        self._edge = self._edge.append(leaf)
         self._admitted_ms = max(self._admitted_ms, admitted_ms)
         self._seen[statement.id] = Seen(checked.digest, seq)
         event = Admitted(checked, seq, deliveries, entry, leaf)

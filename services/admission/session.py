@@ -23,7 +23,7 @@ from services.admission.outcomes import OutcomeWriter, by_source
 from services.admission.partition import Partition, Place
 from services.admission.proposal import Proposed
 from services.admission.publish import HUNG_S, Transactions
-from services.admission.records import Outgoing, copies, log_record, quarantined
+from services.admission.records import Outgoing, quarantined, written
 from services.admission.telling import Telling
 from services.kernel.errors import Corrupt
 from services.kernel.instants import format_instant
@@ -155,10 +155,8 @@ class Session:
         outcomes = list(self._outcomes(brought, admitted))
         begun_s = time.perf_counter()
         tools.transactions.begin()
-        tools.transactions.write(_logged(brought))
+        tools.transactions.write(_admitted(brought, tools.topics))
         reach("admission.step10.log")
-        tools.transactions.write(_copied(brought, tools.topics))
-        reach("admission.step10.inboxes")
         tools.transactions.write(outcomes)
         tools.transactions.write(
             quarantined(kept, tools.topics) for one in brought for kept in one.progress.sequencing.kept
@@ -207,17 +205,11 @@ def _inboxes_of(brought: list[Brought]) -> set[str]:
     return wanted
 
 
-def _logged(brought: list[Brought]) -> Iterator[Outgoing]:
+def _admitted(brought: list[Brought], topics: Topics) -> Iterator[Outgoing]:
     for one in brought:
-        admitted = one.progress.sequencing.admitted
-        topic = one.partition.log_topic
-        for event in admitted[:-1]:
-            yield log_record(event, topic)
-        for event in admitted[-1:]:
-            yield log_record(event, topic, one.progress.told)
-
-
-def _copied(brought: list[Brought], topics: Topics) -> Iterator[Outgoing]:
-    for one in brought:
-        for event in one.progress.sequencing.admitted:
-            yield from copies(event, one.partition.log, topics)
+        admitted, partition = one.progress.sequencing.admitted, one.partition
+        last = len(admitted) - 1
+        for position, event in enumerate(admitted):
+            told = one.progress.told if position == last else None
+            yield from written(event, partition.log_topic, partition.log, topics, told)
+            reach("admission.step10.inboxes")
