@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from services.admission.proposal import Checked
+from services.admission.verification import Verifiers, verify_one
+from services.codec.envelope import Draft, seal_batch
+from services.codec.keys import Ed25519Signer
+from services.codec.signature import RootCache
+from services.events import to_value
+from services.events.member import KeyRevoked
+from services.kernel.ids import uuid7
+from services.kernel.instants import format_instant
+from services.kernel.ports import CountedEntropy
+from services.members.registry import EMPTY, Registry
+from tests.unit.services.admission.desk import MEMBERS, checked, sealed
+from tests.unit.services.members.town import (
+    HANGZHOU,
+    NANJING,
+    NOW_MS,
+    OPERATOR,
+    REF,
+    Said,
+    clue,
+    founded,
+    key_added,
+    released,
+    root,
+    signer,
+    told,
+    town,
+)
+
+
+def answer(said: Checked, registry: Registry | None = None, roots: RootCache | None = None) -> str | None:
+    refused = verify_one(said, registry or town(), root(), roots or RootCache())
+    return None if refused is None else refused.code
+
+
+def at(offset_ms: int) -> str:
+    return format_instant(NOW_MS + offset_ms)
+
+
+def test_a_statement_signed_by_the_key_of_its_source_stands() -> None:
+    assert answer(checked(sealed())) is None
+
+
+def with_key(number: int, **changes: object) -> Registry:
+    return told(town(), Said(key_added(NANJING, number, **changes)))
+
+
+REVOKED = told(
+    with_key(1),
+    Said(KeyRevoked(participant=NANJING, key_id=signer(NANJING, 1).key_id, revoked_at=NOW_MS + 5, reason="superseded")),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "registry", "code"),
+    [
+        (signer(NANJING, 9), {}, town(), "unknown-key"),
+        (signer(HANGZHOU), {}, town(), "key-not-of-source"),
+        (signer(NANJING, 1), {}, with_key(1, valid_from=NOW_MS + 2), "key-not-yet-valid"),
+        (signer(NANJING, 1), {"time": at(9)}, with_key(1, valid_until=NOW_MS + 9), "key-expired"),
+        (signer(NANJING, 1), {"time": at(5)}, REVOKED, "key-revoked"),
+        (signer(NANJING, 1), {"time": at(4)}, REVOKED, None),
+        (signer(NANJING, 1), {}, with_key(1, suite="sm2-sm3"), "unknown-suite"),
+    ],
+)
+def test_a_key_counts_only_for_its_source_and_in_its_time(
+    key: Ed25519Signer, changes: dict[str, str], registry: Registry, code: str | None
+) -> None:
+    assert answer(checked(sealed(key=key, **changes)), registry) == code
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (sealed(number=7).signature, "bad-signature"),
+        ("ed25519:x:y", "bad-signature"),
+        ("sm2-sm3:320100.market_regulator#0123456789abcdef:AAAA", "unknown-suite"),
+        ("", "bad-signature"),
+    ],
+)
+def test_a_signature_line_that_does_not_hold_is_refused(line: str, code: str) -> None:
+    assert answer(replace(checked(sealed()), signature=line)) == code
+
+
+def test_a_batch_signature_holds_for_each_and_is_checked_once() -> None:
+    drafts = [
+        Draft(
+            id=uuid7(NOW_MS + n, bytes(10)),
+            source=NANJING,
+            subject=f"CL-{n}",
+            time=at(1),
+            agreement=REF,
+            addressee=HANGZHOU,
+        )
+        for n in range(5)
+    ]
+    schema = released().named("cn.ipx.clue.ClueReported")
+    items = [(schema, to_value(clue()), draft) for draft in drafts]
+    envelopes = seal_batch(items, signer(NANJING), CountedEntropy())
+    roots = RootCache()
+    assert [answer(checked(envelope), roots=roots) for envelope in envelopes] == [None] * 5
+    swapped = replace(envelopes[0], signature=envelopes[1].signature)
+    assert answer(checked(swapped), roots=roots) == "bad-signature"
+
+
+def test_the_founding_is_signed_by_the_root_key_and_no_other() -> None:
+    said = checked(sealed(founded(), source=OPERATOR, agreement="-", addressee="-"), door=MEMBERS)
+    assert answer(said, EMPTY) is None
+    other = founded(public_key=signer(OPERATOR, 1).public.data, key_id=signer(OPERATOR, 1).key_id)
+    forged = sealed(other, source=OPERATOR, agreement="-", addressee="-", key=signer(OPERATOR, 1))
+    assert answer(checked(forged, door=MEMBERS), EMPTY) == "unknown-key"
+    half = sealed(other, source=OPERATOR, agreement="-", addressee="-")
+    assert answer(checked(half, door=MEMBERS), EMPTY) == "unknown-key"
+
+
+def test_a_chunk_is_answered_in_its_order() -> None:
+    verifiers = Verifiers(2, root())
+    chunk = [checked(sealed(number=n, key=signer(NANJING, n % 2))) for n in range(6)]
+    codes = [None if a is None else a.code for a in verifiers.begin(chunk, town()).result(10)]
+    assert codes == [None, "unknown-key"] * 3
+    assert [a is None for a in verifiers.verify_all(chunk, town())] == [True, False] * 3
+    verifiers.close()
