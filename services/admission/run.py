@@ -22,7 +22,6 @@ from services.admission.judgement import Judge
 from services.admission.outcomes import SOURCE, OutcomeWriter
 from services.admission.partition import Partition, Place, open_index
 from services.admission.publish import HUNG_S, Transactions
-from services.admission.schema_ids import SchemaIds
 from services.admission.session import Session, Tools
 from services.admission.settings import AdmissionSettings
 from services.admission.telling import Telling
@@ -30,6 +29,7 @@ from services.admission.verification import Verifiers
 from services.codec.keys import Ed25519Signer, PublicKey, parse_private, parse_public
 from services.codec.registry import SchemaRegistry
 from services.codec.released import ReleasedSchemas
+from services.codec.schema_ids import SchemaIds
 from services.events.receipt import OutcomesRecorded
 from services.kernel.codes import CodeTables
 from services.kernel.errors import BadSettings, Refused, Transient
@@ -131,7 +131,7 @@ class Admission:
                 reader=reader,
                 tail=InboxTail(reader, self._topics, outcomes),
                 inboxes=Inboxes(settings, self._topics, self._table, present),
-                outcomes=OutcomeWriter(outcomes, schemas.id_of(OutcomesRecorded.TYPE), signer),
+                outcomes=OutcomeWriter(outcomes, schemas.id_of(outcomes), signer),
                 telling=telling,
                 open_partition=lambda place: self._open(place, cluster),
                 batch_events=settings.admission_batch_events,
@@ -181,9 +181,10 @@ class Admission:
         return signer
 
     def _schemas(self, registry: SchemaRegistry) -> SchemaIds:
-        schemas = SchemaIds(registry, self._released, self._clock)
+        schemas = SchemaIds(self._released, registry, self._clock)
         try:
-            schemas.load()
+            for schema in self._released.by_digest.values():
+                schemas.id_of(schema)
         except Transient:
             self._telling.checks.failed("registry", "the schema registry does not answer")
             raise
