@@ -70,7 +70,9 @@ class FakeGateway:
 
     async def members(self, participant: str, after: int) -> MembersPage:
         self._check()
-        return read_members(self.exchange.members_page(after))
+        page = read_members(self.exchange.members_page(after))
+        await asyncio.sleep(0)
+        return page
 
     async def schema(self, participant: str, digest: str) -> bytes | None:
         self._check()

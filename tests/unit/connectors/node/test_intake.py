@@ -61,6 +61,8 @@ def test_a_page_rests_on_one_batch_signature_and_is_in_the_order_of_the_city(tmp
         assert [s.index for s in signatures] == list(range(254))
         assert all(is_event_id(d["id"]) for d in documents)
         assert rig.seats[NANJING].city.acknowledged == "254"
+        name = places.pull_name(rig.seats[NANJING].city.name)
+        assert await rig.journal.change(lambda change: places.cursor(change.db, name)) == "254"
 
     play(tmp_path, work)
 

@@ -145,8 +145,10 @@ def test_a_fault_that_nobody_names_is_found_by_halving(tmp_path: Path, took: Too
         seat = rig.seats[NANJING]
         seat.city.happenings = [clue(f"2026-{n:06d}") for n in range(9)]
         await seat.puller.once()
+        asked = []
 
         def refuse(rows: list[Waiting]) -> Published | None:
+            asked.append(len(rows))
             return Published(took) if any(b"2026-000006" in row.document for row in rows) else None
 
         rig.gateway.refuse = refuse
@@ -155,6 +157,7 @@ def test_a_fault_that_nobody_names_is_found_by_halving(tmp_path: Path, took: Too
         found = await states(rig)
         code = "too-large" if took is Took.TOO_LARGE else "bad-request"
         assert found == [("sent", None)] * 6 + [("refused", code)] + [("sent", None)] * 2
+        assert asked[:2] == [9, 4]
 
     play(tmp_path, work)
 

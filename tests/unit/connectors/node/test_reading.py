@@ -143,7 +143,7 @@ def test_a_gap_in_one_partition_is_said_and_waited_for(tmp_path: Path, monkeypat
     slept: list[float] = []
 
     async def no_sleep(seconds: float) -> None:
-        slept.append(seconds)
+        slept.extend([seconds] if seconds else [])
 
     async def work(rig: Rig) -> None:
         say(rig.exchange, 1, subject="CL-1")
@@ -320,9 +320,12 @@ def test_a_schema_released_since_is_asked_for_and_checked(tmp_path: Path) -> Non
         finally:
             small.RELEASED = real
         digest = newer.digest_text.removeprefix("sha256:")
-        rig.gateway.schemas[digest] = b'{"type": "string"}'
-        arrived = await read(rig)
-        assert [found.code for found in arrived.unverified] == ["unreleased-schema"]
+        other = json.dumps({**document, "doc": "a third wording"}).encode()
+        for text in (b'{"type": "string"}', b"<html>", other):
+            rig.gateway.schemas[digest] = text
+            await rig.rows("delete from cursors")
+            arrived = await read(rig)
+            assert [found.code for found in arrived.unverified] == ["unreleased-schema"]
         rig.gateway.schemas[digest] = json.dumps(document).encode()
         await rig.rows("delete from cursors")
         arrived = await read(rig)
