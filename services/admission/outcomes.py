@@ -19,9 +19,9 @@ from services.kernel.ports import Signer
 
 ROOM = "admission"
 SOURCE = "exchange.admission"
-_MOST_BYTES = 200_000
+_MOST_BYTES = 240_000
 _MOST_ITEMS = 2_000
-_ITEM_BYTES = 180
+_ITEM_BYTES = 110
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,8 @@ def _groups(items: list[Item]) -> Iterator[list[Item]]:
     size = 0
     for item in items:
         texts = (item["field"], item["message_zh"], item["message_en"])
-        bytes_of_item = _ITEM_BYTES + len(item["event"]) + sum(4 * len(text) for text in texts if text)
+        plain = len(item["log"] or "") + len(item["event"].encode())
+        bytes_of_item = _ITEM_BYTES + plain + sum(4 * len(text) for text in texts if text)
         if group and (size + bytes_of_item > _MOST_BYTES or len(group) == _MOST_ITEMS):
             yield group
             group, size = [], 0
