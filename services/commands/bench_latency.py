@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 import uvloop
 from rich.console import Console
 from rich.table import Table
@@ -133,9 +135,12 @@ async def _run(bench: Bench) -> dict[str, Any]:
             publisher = Publisher(http, bench.source, bench.settings.exchange_name, clock)
             await arrivals.quiet(_QUIET_S, _ARRIVE_WITHIN_S)  # what an earlier run left in the inbox
             await wait_for_all(await send_at(bench.rate, warm_up, publisher.post), arrivals, _ARRIVE_WITHIN_S)
+            pids = _pids(bench.state, {"node": node.pid, "bench": os.getpid()})
+            before = _cpu_s(pids)
             sent = await send_at(bench.rate, measured, publisher.post)
             times = await wait_for_all(sent, arrivals, _ARRIVE_WITHIN_S)
-            memory = _peak_memory(bench.state, {"node": node.pid, "bench": os.getpid()})
+            used = {name: used_s - before[name] for name, used_s in _cpu_s(pids).items() if name in before}
+            memory = _peak_memory(pids)
             await publisher.acknowledge_all()
     finally:
         await http.close()
@@ -151,6 +156,7 @@ async def _run(bench: Bench) -> dict[str, Any]:
         **shown("published_", sent.answered),
         **shown("bare_loop_", bare),
         **shown("bare_kafka_", kafka),
+        "cpu_us_per_event": {name: round(used_s * 1e6 / count) for name, used_s in used.items()},
         "peak_rss_mb": memory,
         "cores": os.cpu_count(),
     }
@@ -176,7 +182,9 @@ def _node(bench: Bench, url: str) -> Iterator[tuple[subprocess.Popen[bytes], int
     argv = [sys.executable, "-m", "services", "node", "run", "--config", str(config)]
     environ = {**os.environ, "IPX_STATE_DIR": str(bench.settings.state_dir)}
     with (root / "node.log").open("ab") as log:
-        process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ)
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environ, start_new_session=True
+        )
     try:
         yield process, port
     finally:
@@ -205,9 +213,23 @@ def _wait_for_node(node: subprocess.Popen[bytes], port: int) -> None:
     raise Transient(f"the node was not ready within {_NODE_WITHIN_S:g} s; see bench/node.log in the state directory")
 
 
-def _peak_memory(state: PlatformState, more: Mapping[str, int]) -> dict[str, float]:
+def _pids(state: PlatformState, more: Mapping[str, int]) -> dict[str, int]:
+    return {name: part.pid for name, part in state.parts.items() if part.pid is not None} | dict(more)
+
+
+def _cpu_s(pids: Mapping[str, int]) -> dict[str, float]:
+    """Processor time that each process and those it started have used so far."""
+    used = {}
+    for name, pid in pids.items():
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            times = [one.cpu_times() for one in (process, *(process.children() if name == "postgres" else ()))]
+            used[name] = sum(spent.user + spent.system for spent in times)
+    return used
+
+
+def _peak_memory(pids: Mapping[str, int]) -> dict[str, float]:
     """Largest resident memory of each process so far, in MB, as Linux tells it."""
-    pids = {name: part.pid for name, part in state.parts.items() if part.pid is not None} | dict(more)
     found = {}
     for name, pid in pids.items():
         try:
@@ -234,4 +256,8 @@ def _show(report: Mapping[str, Any]) -> None:
         table.add_row(words, *(f"{report[f'{name}{figure}']:.1f}" for figure in ("p50_ms", "p99_ms", "max_ms")))
     console = Console()
     console.print(table)
+    console.print(
+        "processor µs per event 每事件处理器时间: "
+        + ", ".join(f"{k} {v}" for k, v in report["cpu_us_per_event"].items())
+    )
     console.print("peak memory MB 内存峰值: " + ", ".join(f"{k} {v:g}" for k, v in report["peak_rss_mb"].items()))

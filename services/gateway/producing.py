@@ -27,7 +27,7 @@ _SETTINGS = {
     "enable.idempotence": True,
     "acks": "all",
     "partitioner": "murmur2_random",  # what Java clients and admission compute; librdkafka's own default is another
-    "linger.ms": 5,  # a request to the broker costs it more than the events in it; a publish may wait this long
+    "linger.ms": 10,  # a request to the broker costs it more than the events in it; a publish may wait this long
     "compression.type": "none",
     "queue.buffering.max.messages": 50_000,
     "queue.buffering.max.kbytes": 65_536,

@@ -153,7 +153,7 @@ class Recorder:
     def _read(self, message: Message) -> list[Outcome]:
         source = self._topics.inbox_owner(message.topic())
         try:
-            record = outcomes_in(message.headers(), message.value(), self._schema_of)
+            record = outcomes_in(message.headers, message.value(), self._schema_of)
         except Refused as error:  # Transient goes up: the record is read again
             _log.error(
                 "an outcome record cannot be read", topic=message.topic(), offset=message.offset(), exc_info=error

@@ -185,7 +185,7 @@ class Tail:
         headers, value = message.headers(), message.value()
         news.items.setdefault(owner, []).append(Item(message.offset(), structured(headers, value)))
         try:
-            outcomes = outcomes_in(headers, value, self._schema_of)
+            outcomes = outcomes_in(lambda: headers, value, self._schema_of)
         except IpxError as error:
             _log.error(
                 "an outcome record cannot be read", topic=message.topic(), offset=message.offset(), exc_info=error

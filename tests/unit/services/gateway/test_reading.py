@@ -45,22 +45,46 @@ def test_headers_that_are_not_of_an_event_are_left_out(schema: EventSchema) -> N
     assert told == {"id": "x", "data_base64": ""}
 
 
+def read(record: Envelope, value: bytes | None, schema: EventSchema) -> OutcomesRecorded | None:
+    return outcomes_in(record.headers, value, lambda _: schema)
+
+
 def test_an_outcome_record_is_read(schema: EventSchema) -> None:
     record = envelope(schema, "320100.market_regulator ipx.clues.in/3 7")
 
-    assert outcomes_in(record.headers(), frame(9, record.body), lambda _: schema) == RECORDED
+    assert read(record, frame(9, record.body), schema) == RECORDED
 
 
 def test_a_record_without_the_outcome_header_is_no_outcome_record_whatever_it_holds(schema: EventSchema) -> None:
     record = envelope(schema, None)
 
-    assert outcomes_in(record.headers(), frame(9, record.body), lambda _: schema) is None
-    assert outcomes_in(None, None, lambda _: schema) is None
+    for value in (frame(9, record.body), frame(9, b"\xff"), b"", None):
+        assert read(record, value, schema) is None
+
+
+def test_the_headers_of_a_record_of_another_schema_are_not_looked_at() -> None:
+    def headers() -> list[tuple[str, bytes]]:
+        raise AssertionError
+
+    other = load_released().named("cn.ipx.clue.ClueReported")
+    assert outcomes_in(headers, frame(9, b"x"), lambda _: other) is None
 
 
 def test_an_outcome_record_that_cannot_be_read_is_refused_by_name(schema: EventSchema) -> None:
-    headers = envelope(schema, "x").headers()
+    record = envelope(schema, "x")
     for value in (None, b"", b"\x00\x00\x00\x00\x09\xff"):
         with pytest.raises(Refused) as refused:
-            outcomes_in(headers, value, lambda _: schema)
+            read(record, value, schema)
         assert refused.value.code in ("undecodable", "not-canonical")
+
+
+def test_an_outcome_record_of_a_schema_that_is_not_known_is_refused_and_a_copy_of_one_is_not(
+    schema: EventSchema,
+) -> None:
+    def unknown(_schema_id: int) -> EventSchema:
+        raise Refused("unknown-schema", "unknown")
+
+    told, copy = envelope(schema, "x"), envelope(schema, None)
+    assert outcomes_in(copy.headers, frame(9, copy.body), unknown) is None
+    with pytest.raises(Refused):
+        outcomes_in(told.headers, frame(9, told.body), unknown)
