@@ -101,8 +101,7 @@ def add_key(
     as_json: bool,
 ) -> None:
     """Add a key of a participant. Said by the participant when its key is here, else by the operator."""
-    settings = MembersSettings.load()
-    with Desk(settings) as desk:
+    with Desk(MembersSettings.load()) as desk:
         path = None
         if public_key is None:
             signer, path = desk.keyring.make_another(participant)
@@ -119,7 +118,12 @@ def add_key(
             valid_from=_ms(valid_from) if valid_from else desk.now_ms(),
             valid_until=_ms(valid_until) if valid_until else None,
         )
-        desk.say(event, participant, about=participant)
+        try:
+            desk.say(event, participant, about=participant)
+        except Refused:
+            if path is not None:
+                path.unlink()  # a key that nobody knows is of no use
+            raise
     where = None if path is None else str(path)
     _say(
         as_json,

@@ -49,6 +49,7 @@ PARTICIPANTS_FILE = "participants.toml"
 TITLE_ZH = "区域知识产权保护协作交换"
 TITLE_EN = "Regional IP protection exchange"
 _GROUP_S = 10.0
+_SILENCE_S = 12.0
 
 
 class Desk:
@@ -97,7 +98,11 @@ class Desk:
         self.propose([envelope])
 
     def propose(self, envelopes: Sequence[Envelope], told: Callable[[int], None] = lambda _known: None) -> None:
-        """Proposes and waits; raises the first refusal."""
+        """Proposes and waits; raises the first refusal, ``Transient`` when there is no outcome in time.
+
+        When no admission is in the group, or the one that is says nothing for a while (a process that has just gone is counted until its
+        session ends), one is run in this process.
+        """
         registry = SchemaRegistry(self.settings.registry_url)
         proposing = Proposing(
             self.settings.librdkafka(),
@@ -105,14 +110,24 @@ class Desk:
             self.released,
             lambda name: registry.id_of(self.released.named(name)),
         )
+        ids = frozenset(envelope.statement.id for envelope in envelopes)
+        wait_s = self.settings.members_wait_s
         try:
-            with admission_at_work(self.settings, self.released):
-                outcomes = proposing.propose(envelopes, self.settings.members_wait_s, told)
+            proposing.send(envelopes, wait_s)
+            found = proposing.hear(ids, _SILENCE_S, told) if _has_workers(self.settings) else {}
+            if len(found) < len(ids):
+                with admission_of_our_own(self.settings, self.released):
+                    known = len(found)
+                    found |= proposing.hear(ids - found.keys(), wait_s, lambda more: told(known + more))
         finally:
             proposing.close()
             registry.close()
-        for outcome in outcomes:
-            outcome.require_admitted()
+        if len(found) < len(ids):
+            raise Transient(
+                f"{len(ids) - len(found)} proposals have no outcome after {wait_s:g} s; run the command again"
+            )
+        for envelope in envelopes:
+            found[envelope.statement.id].require_admitted()
 
     def _signer(self, participant: str, not_with: str) -> Ed25519Signer:
         registry, now_ms = self.registry(), self.now_ms()
@@ -170,11 +185,8 @@ def read_plan(settings: MembersSettings, now_ms: int) -> Plan:
 
 
 @contextmanager
-def admission_at_work(settings: MembersSettings, released: ReleasedSchemas) -> Iterator[None]:
-    """While this lasts, some admission takes members' proposals: one that runs already, else one in a thread of this process."""
-    if _has_workers(settings):
-        yield
-        return
+def admission_of_our_own(settings: MembersSettings, released: ReleasedSchemas) -> Iterator[None]:
+    """While this lasts, a thread of this process admits members' proposals, together with whoever else does."""
     own = AdmissionSettings.load(
         {
             **os.environ,

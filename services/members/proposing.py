@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,10 +83,8 @@ class Proposing:
             }
         )
 
-    def propose(
-        self, envelopes: Sequence[Envelope], timeout_s: float, told: Callable[[int], None] = lambda _count: None
-    ) -> list[Outcome]:
-        """The outcome of each, in order; ``told`` hears how many are known. ``Transient`` when some are not at the timeout."""
+    def send(self, envelopes: Sequence[Envelope], timeout_s: float) -> None:
+        """Writes the proposals; their outcomes are then to be asked for. ``Transient`` when Kafka does not take them."""
         self._consumer.assign(self._ends({envelope.statement.source for envelope in envelopes}, timeout_s))
         for envelope in envelopes:
             self._producer.produce(
@@ -98,17 +96,15 @@ class Proposing:
             self._producer.poll(0)
         if self._producer.flush(_CALL_S):
             raise Transient("Kafka did not take the proposals in time; run the command again")
-        wanted = [envelope.statement.id for envelope in envelopes]
+
+    def hear(self, wanted: Collection[str], timeout_s: float, told: Callable[[int], None]) -> dict[str, Outcome]:
+        """The outcomes of these events, as many as come in time, each once; ``told`` hears how many have come."""
         found: dict[str, Outcome] = {}
         deadline_s = time.monotonic() + timeout_s
         while len(found) < len(wanted) and time.monotonic() < deadline_s:
             found |= {outcome.event: outcome for outcome in self._read() if outcome.event in wanted}
             told(len(found))
-        if len(found) < len(wanted):
-            raise Transient(
-                f"{len(wanted) - len(found)} proposals have no outcome after {timeout_s:g} s: does admission run?"
-            )
-        return [found[event] for event in wanted]
+        return found
 
     def close(self) -> None:
         """Closes the clients."""
