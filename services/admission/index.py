@@ -15,8 +15,9 @@ from services.admission.sequence import Admitted, Numbers, Seen
 from services.codec.merkle import RightEdge
 from services.kernel.errors import Corrupt
 
-FORMAT = "ipx-admission-index/v1"
+FORMAT = "ipx-admission-index/v2"
 _LOOK_UP = 400
+_VERSION = 14  # where the version digit of a UUID stands in its text
 _SCHEMA = """
 create table if not exists about (name text primary key, value blob not null) without rowid;
 create table if not exists seen (id blob primary key, digest blob not null, seq integer not null) without rowid;
@@ -52,6 +53,7 @@ class LogIndex:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = self._open()
         self._written: dict[str, int] = {}
+        self._newest = self._text_of("newest")
 
     def numbers(self) -> Numbers:
         """Where the partition stands."""
@@ -73,8 +75,9 @@ class LogIndex:
         return {source: SourceNumbers(record, outcome) for source, record, outcome in rows}
 
     def seen(self, ids: Iterable[str]) -> dict[str, Seen]:
-        """Those of the event ids that are in the log."""
-        wanted = list(dict.fromkeys(ids))
+        """Those of the event ids that are in the log. One that is newer than all of them, as UUIDv7 tells, is not looked for."""
+        newest = self._newest
+        wanted = [text for text in dict.fromkeys(ids) if text[_VERSION] != "7" or text <= newest]
         found: dict[str, Seen] = {}
         for start in range(0, len(wanted), _LOOK_UP):
             chunk = wanted[start : start + _LOOK_UP]
@@ -103,19 +106,22 @@ class LogIndex:
         sources: Mapping[str, SourceNumbers] | None = None,
     ) -> None:
         """The same from ids, digests and seqs; without ``sources`` their numbers stay as they are."""
+        rows = list(seen)
+        newest = max([self._newest, *(text for text, _, _ in rows if text[_VERSION] == "7")])
         try:
             with self._db:
-                self._db.executemany("insert into seen values (?, ?, ?)", ((_key(i), d, s) for i, d, s in seen))
+                self._db.executemany("insert into seen values (?, ?, ?)", [(_key(i), d, s) for i, d, s in rows])
                 changed = numbers.deliveries.items() - self._written.items()
                 self._db.executemany("insert or replace into deliveries values (?, ?)", changed)
                 self._db.executemany(
                     "insert or replace into outcomes values (?, ?, ?)",
                     ((source, own.record, own.outcome) for source, own in (sources or {}).items()),
                 )
-                self._db.executemany("insert or replace into about values (?, ?)", _about(numbers, place))
+                self._db.executemany("insert or replace into about values (?, ?)", _about(numbers, place, newest))
         except sqlite3.IntegrityError as error:
             raise Corrupt(f"{self.path.name}: an id stands in the log twice") from error
         self._written.update(changed)
+        self._newest = newest
 
     def looks_back(self) -> bool:
         """Whether a source that is not in ``sources`` may have outcomes all the same: they must be read from its inbox."""
@@ -134,6 +140,7 @@ class LogIndex:
         self._remove()
         self._db = self._open()
         self._written = {}
+        self._newest = ""
 
     def close(self) -> None:
         """Closes the file."""
@@ -173,12 +180,15 @@ class LogIndex:
         row = self._db.execute("select value from about where name = ?", (name,)).fetchone()
         return default if row is None else int(row[0])
 
+    def _text_of(self, name: str) -> str:
+        return self._bytes(name).decode()
+
     def _bytes(self, name: str) -> bytes:
         row = self._db.execute("select value from about where name = ?", (name,)).fetchone()
         return b"" if row is None else bytes(row[0])
 
 
-def _about(numbers: Numbers, place: Place) -> list[tuple[str, int | bytes]]:
+def _about(numbers: Numbers, place: Place, newest: str) -> list[tuple[str, int | bytes]]:
     return [
         ("next_seq", numbers.next_seq),
         ("edge", numbers.edge.to_bytes()),
@@ -186,6 +196,7 @@ def _about(numbers: Numbers, place: Place) -> list[tuple[str, int | bytes]]:
         ("log_offset", place.log_offset),
         ("leaf", place.leaf),
         ("in_offset", place.in_offset),
+        ("newest", newest.encode()),
     ]
 
 

@@ -10,7 +10,7 @@ from services.admission.index import LogIndex, Place, SourceNumbers
 from services.admission.sequence import Numbers, Seen
 from services.codec.merkle import RightEdge, leaf_hash
 from services.kernel.errors import Corrupt
-from services.kernel.ids import uuid7
+from services.kernel.ids import uuid7, uuid8
 
 LOG, CLUSTER = "t.clues/0", "cluster"
 IDS = [uuid7(n, n.to_bytes(10, "big")) for n in range(50)]
@@ -94,6 +94,11 @@ def test_a_reset_forgets_everything(tmp_path: Path) -> None:
     assert index.seen(IDS) == {}
 
 
+def id_of(number: int) -> str:
+    """Born ids and derived ones, mixed."""
+    return uuid8("room", "cause", str(number)) if number % 3 == 0 else uuid7(number, number.to_bytes(10, "big"))
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(range(1000)), max_size=30), max_size=6))
 def test_exactly_what_was_written_is_seen(tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]) -> None:
@@ -102,11 +107,12 @@ def test_exactly_what_was_written_is_seen(tmp_path_factory: pytest.TempPathFacto
     for batch in batches:
         rows = []
         for number in batch:
-            event = uuid7(number, number.to_bytes(10, "big"))
+            event = id_of(number)
             if event not in known:
                 known[event] = Seen(number.to_bytes(32, "big"), len(known))
                 rows.append((event, known[event].digest, known[event].seq))
         index.extend(rows, Numbers(next_seq=len(known)), Place())
-    asked = [uuid7(number, number.to_bytes(10, "big")) for number in range(1000)]
+    asked = [id_of(number) for number in range(1000)]
     assert index.seen(asked) == known
     index.close()
+    assert opened(index.path.parent).seen(asked) == known
