@@ -18,7 +18,7 @@ from services.demo.play import Play
 from services.demo.reading import Reader
 from services.demo.scenario import Scenario
 from services.demo.tally import Place, Tally
-from services.demo.telling import Told, outstanding, told_of
+from services.demo.telling import Told, in_the_log, outstanding, told_of
 from services.kernel.errors import Transient
 from services.runtime.settings import CommonSettings
 from services.runtime.topics import Topics
@@ -38,6 +38,8 @@ class Standing:
     steps_made: int
     copies: int
     copies_ended: int
+    cases_ended: frozenset[str]
+    """Cases whose every step was made and whose every end has come."""
     about: str
 
 
@@ -130,7 +132,7 @@ class Conductor:
             for play in active:
                 if play.advance(trail):
                     quiet_since = now
-            self._watch(self._standing(plays, tally))
+            self._watch(self._standing(plays, tally, trail))
             rested = now - quiet_since >= (REST_S if len(active) == len(plays) else 0.0)
             if rested and not outstanding(active, trail, self._hosted):
                 return
@@ -146,7 +148,7 @@ class Conductor:
             tally.take(record)
         return bool(records)
 
-    def _standing(self, plays: Sequence[Play], tally: Tally) -> Standing:
+    def _standing(self, plays: Sequence[Play], tally: Tally, trail: Trail) -> Standing:
         pairs = {(e.statement.id, d.recipient) for e in tally.entries.values() for d in e.deliveries}
         hosted = {pair for pair in pairs if pair[1] in self._hosted}
         at = next((play for play in plays if not play.is_done), None)
@@ -155,5 +157,6 @@ class Conductor:
             steps_made=sum(play.at for play in plays),
             copies=len(hosted),
             copies_ended=len(hosted & (tally.committed | set(tally.declined))),
+            cases_ended=frozenset(p.scenario.name for p in plays if p.is_done and not in_the_log(p.missing(trail, {}))),
             about="" if at is None else at.waits_for,
         )

@@ -9,6 +9,7 @@ from services.codec.signature import parse_signature
 from services.codec.statement import Statement
 from services.demo.scenario import Expectation
 from services.demo.tally import Tally
+from services.events.clue import ClueAccepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +55,16 @@ def _ended(expected: Expectation, number: str, trail: Trail) -> bool:
     match expected.end:
         case "held":
             return _held(expected, number, trail)
+        case "accepted":
+            said = [e.statement for e in tally.entries.values() if e.statement.subject == subject]
+            return any(s.type == ClueAccepted.TYPE and _fits(expected.by, s.source) for s in said)
         case "filed" | "not_filed" | "returned":
-            said = [result for of, result in tally.results.values() if of == subject]
+            results = [result for of, result in tally.results.values() if of == subject]
             return any(
                 r.result == expected.end
                 and _fits(expected.by, r.handled_by)
                 and _fits(expected.code, r.ground or r.return_reason or r.case_number)
-                for r in said
+                for r in results
             )
         case "referred":
             return any(

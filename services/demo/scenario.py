@@ -24,6 +24,7 @@ REPORT, TROUBLE = "report", "trouble"
 MOVES: Final = ("accept", "return", "verify", "file", "decline")
 ENDS: Final = (
     "held",
+    "accepted",
     "filed",
     "not_filed",
     "returned",

@@ -102,7 +102,7 @@ def outstanding(plays: Iterable[Play], trail: Trail, hosted: frozenset[str]) -> 
     """What a run that has not come to rest still waits for, each in one line."""
     lines = [f"{p.scenario.name}: step not made: {p.waits_for}" for p in plays if not p.is_done]
     for play in plays:
-        lines += [f"{play.scenario.name}: not come: {_said(e)}" for e in play.missing(trail, {}) if _is_in_the_log(e)]
+        lines += [f"{play.scenario.name}: not come: {_said(e)}" for e in in_the_log(play.missing(trail, {}))]
     undecided, undelivered = trail.tally.undecided(), trail.tally.undelivered(hosted)
     if undecided:
         lines.append(f"{len(undecided)} published events have no outcome, among them {min(undecided)}")
@@ -112,8 +112,9 @@ def outstanding(plays: Iterable[Play], trail: Trail, hosted: frozenset[str]) -> 
     return tuple(lines)
 
 
-def _is_in_the_log(expected: Expectation) -> bool:
-    return expected.end not in ("shown", "hidden")
+def in_the_log(expectations: Iterable[Expectation]) -> tuple[Expectation, ...]:
+    """Those whose end is read from logs and inboxes, and not off a screen."""
+    return tuple(e for e in expectations if e.end not in ("shown", "hidden"))
 
 
 def _said(expected: Expectation) -> str:

@@ -1,7 +1,8 @@
 """System tests: published cases on the real exchange, with every city's node and case system as processes of their own.
 
-``world`` is one exchange for the whole session, started in a directory of its own (or found in ``IPX_TEST_SYSTEM_DIR``, which is
-left up: ``ipx down --state-dir DIR`` ends it), and one crew of cities. A run without them fails; nothing is skipped.
+``first_run`` is one ``ipx demo`` that leaves its exchange up, in a directory of its own (or in ``IPX_TEST_SYSTEM_DIR``, which is not
+ended: ``ipx down --state-dir DIR`` does); ``world`` is that exchange with one crew of cities. A run without them fails; nothing is
+skipped.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +32,7 @@ from services.demo.roster import load_roster
 from services.demo.scenario import Scenario, load_scenarios
 from services.demo.stage import Stage, gateway_of, set_stage
 from services.kernel.errors import IpxError
+from services.platform import launch
 from services.platform.launch import last_lines
 from services.platform.layout import Layout
 from services.platform.state import PlatformState, read_state
@@ -38,6 +42,9 @@ from services.runtime.shell import SystemClock, SystemEntropy
 HERE = Path(__file__).parent
 KEPT_DIR = "IPX_TEST_SYSTEM_DIR"
 RUN_WITHIN_S = 150.0
+DEMO_WITHIN_S = 900.0
+TEST_WITHIN_S = 900.0
+PASSED_ON = frozenset({"IPX_CACHE_DIR"})
 _runs = count(1)
 
 
@@ -121,18 +128,48 @@ class World:
         return {name: self.http.send("GET", url).body.decode() for name, url in urls.items()}
 
 
+@dataclass(frozen=True)
+class DemoRun:
+    """One ``ipx demo`` as a user runs it."""
+
+    state_dir: Path
+    environ: dict[str, str]
+    code: int
+    stdout: str
+    stderr: str
+    was_up_before: bool
+
+
+def run_demo(state_dir: Path, environ: dict[str, str], *argv: str) -> DemoRun:
+    """Runs it to its end."""
+    was_up = launch.is_up(Layout(state_dir))
+    command = [sys.executable, "-m", "services", "demo", "--json", "--state-dir", str(state_dir), *argv]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=DEMO_WITHIN_S, check=False)
+    return DemoRun(state_dir, environ, done.returncode, done.stdout, done.stderr, was_up)
+
+
 @pytest.fixture(scope="session")
-def world() -> Iterator[World]:
-    """The exchange and the cities of this session."""
+def first_run() -> Iterator[DemoRun]:
+    """The first ``ipx demo`` on a machine: nothing is up before it, and it is told to keep the exchange for the tests."""
     kept = os.environ.get(KEPT_DIR)
     state_dir = Path(kept) if kept else Path(tempfile.mkdtemp(prefix="ipx-system-"))
-    others = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("IPX_") and name != KEPT_DIR}
-    if cache := others.get("IPX_CACHE_DIR"):
-        os.environ["IPX_CACHE_DIR"] = cache
-    os.environ.pop(KEPT_DIR, None)
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("IPX_") or name in PASSED_ON}
+    try:
+        yield run_demo(state_dir, environ, "--keep")
+    finally:
+        if not kept:
+            launch.stop(Layout(state_dir))
+            shutil.rmtree(state_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def world(first_run: DemoRun) -> Iterator[World]:
+    """The exchange that the first run left up, with cities of this session."""
+    others = {n: os.environ.pop(n) for n in list(os.environ) if n.startswith("IPX_") and n not in PASSED_ON}
+    state_dir = first_run.state_dir
     try:
         with (
-            hold_exchange(state_dir, lambda *_: None, keep=kept is not None) as settings,
+            hold_exchange(state_dir, lambda *_: None, keep=True) as settings,
             Crew(state_dir / "demo", state_dir / "logs") as crew,
             HttpClient(timeout_s=30) as http,
         ):
@@ -141,10 +178,6 @@ def world() -> Iterator[World]:
         pytest.fail(f"the exchange or its cities did not start: {error}", pytrace=False)
     finally:
         os.environ.update(others)
-        if kept:
-            os.environ[KEPT_DIR] = kept
-        else:
-            shutil.rmtree(state_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -154,10 +187,16 @@ def undisturbed(world: World) -> Outcome:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks what is below this folder, so that ``-m 'not broker'`` leaves it out by choice and never by chance."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker("broker")
+    """Marks what is below this folder, so that ``-m 'not broker'`` leaves it out by choice and never by chance.
+
+    The tests of the command come first: a demo and the world would both run the nodes of the same participants.
+    """
+    own = [item for item in items if HERE in item.path.parents]
+    for item in own:
+        item.add_marker("broker")
+        item.add_marker(pytest.mark.timeout(TEST_WITHIN_S))
+    own.sort(key=lambda item: "world" in getattr(item, "fixturenames", ()))
+    items[:] = [item for item in items if HERE not in item.path.parents] + own
 
 
 @pytest.hookimpl(wrapper=True)

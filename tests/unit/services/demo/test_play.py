@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from services.demo.ends import Trail, has_come
 from services.demo.play import Play
 from services.demo.scenario import Expectation, read_scenario
 from services.demo.tally import Declined, Refusal, Tally
-from services.events.clue import ClueReported, ClueResultReturned, MoveHadNoEffect, ReporterReferral
+from services.events.clue import ClueAccepted, ClueReported, ClueResultReturned, MoveHadNoEffect, ReporterReferral
 from services.kernel.errors import Transient
 from services.kernel.ids import uuid7
 from services.runtime.topics import Topics
@@ -250,6 +250,7 @@ def test_an_end_comes_only_from_what_was_read(tmp_path: Path) -> None:
     it = scene(tmp_path)
     ends = (
         "held",
+        "accepted",
         "filed",
         "not_filed",
         "returned",
@@ -266,6 +267,10 @@ def test_an_end_comes_only_from_what_was_read(tmp_path: Path) -> None:
     it.tally.committed.add((event, NINGBO))
     assert come(it, "held", by=NINGBO)
     assert not come(it, "held", by=HEFEI)
+    taken = replace(it.tally.entries[event].statement, type=ClueAccepted.TYPE, source=NINGBO)
+    it.tally.entries["accept"] = replace(it.tally.entries[event], statement=taken)
+    assert come(it, "accepted", by=NINGBO)
+    assert not come(it, "accepted", by=HEFEI)
     it.tally.results["r"] = (subject, result("returned", NINGBO, return_reason="not_competent_place"))
     assert come(it, "returned", by=NINGBO, code="not_competent_place")
     assert not come(it, "returned", by=NINGBO, code="duplicate")
