@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,11 @@ _SLOWEST_PER_S = 200
 @click.command("admission")
 @click.option("--events", type=click.IntRange(1_000, 20_000_000), default=50_000, show_default=True, help="How many.")
 @click.option("--batch", is_flag=True, help="10,000 events under one signature, instead of one each.")
+@click.option(
+    "--processes", type=click.IntRange(1, 16), default=1, show_default=True, help="Processes that share the partitions."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def command(events: int, batch: bool, as_json: bool) -> None:
+def command(events: int, batch: bool, processes: int, as_json: bool) -> None:
     """Measure admission: signed clue reports, each verified, authorised, numbered, hashed and routed to one inbox, exactly once.
 
     Starts the platform if it is not up, and works under a topic prefix of its own, which it removes at the end. Beside it the bare
@@ -48,7 +51,7 @@ def command(events: int, batch: bool, as_json: bool) -> None:
     _run(sys.executable, "-m", "services", "up", "--only", "kafka,registry,postgres")
     settings = CommonSettings.load()
     with tempfile.TemporaryDirectory(prefix="ipx-bench-") as directory:
-        report = _measure(settings, Path(directory), events, batch=batch)
+        report = _measure(settings, Path(directory), events, batch=batch, processes=processes)
     if as_json:
         click.echo(json.dumps(report))
     else:
@@ -61,7 +64,7 @@ def _run(*argv: str, environ: Mapping[str, str] | None = None) -> None:
         raise Transient(f"`ipx {' '.join(argv[3:])}` failed; what it said is above")
 
 
-def _measure(settings: CommonSettings, directory: Path, events: int, *, batch: bool) -> dict[str, Any]:
+def _measure(settings: CommonSettings, directory: Path, events: int, *, batch: bool, processes: int) -> dict[str, Any]:
     prefix = f"bench-{SystemEntropy().draw(4).hex()}"
     own = CommonSettings(**{**settings.model_dump(), "exchange_name": prefix, "state_dir": directory, "root_key": None})
     topics, released = Topics(prefix), load_released()
@@ -81,17 +84,22 @@ def _measure(settings: CommonSettings, directory: Path, events: int, *, batch: b
             made = maker.envelopes(events, batch=batch)
             size = propose(own, topics.proposals("clues"), schema_id, made, lambda: progress.advance(task))
         bare = bare_loop(own, topics, released, partitions, events)
-        with _admission(environ, directory) as process:
+        with ExitStack() as stack:
+            running = [
+                stack.enter_context(_admission(environ, directory, number)) for number in range(1, processes + 1)
+            ]
             speed = watch_log(
                 own,
                 topics.log("clues"),
                 partitions,
                 events,
                 within_s=60 + events / _SLOWEST_PER_S,
-                alive=lambda: process.poll() is None,
+                alive=lambda: all(process.poll() is None for process in running),
             )
-            memory = peak_memory_mb({**_platform_pids(settings), "admission": process.pid, "bench": os.getpid()})
-        return _report(events, size, batch, speed, bare, memory)
+            names = ["admission", *(f"admission-{number}" for number in range(2, processes + 1))]
+            pids = dict(zip(names, (process.pid for process in running), strict=True))
+            memory = peak_memory_mb({**_platform_pids(settings), **pids, "bench": os.getpid()})
+        return {**_report(events, size, batch, speed, bare, memory), "processes": processes}
     finally:
         _remove_topics(settings, prefix)
 
@@ -114,14 +122,14 @@ def _bare_topics(own: CommonSettings, topics: Topics, partitions: int) -> None:
 
 
 @contextmanager
-def _admission(environ: Mapping[str, str], directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with (directory / "admission.log").open("wb") as log:
+def _admission(environ: Mapping[str, str], directory: Path, number: int) -> Iterator[subprocess.Popen[bytes]]:
+    with (directory / f"admission-{number}.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "services", "admission", "run"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env={**environ, "IPX_ADMISSION_STATIC_MEMBER": "false"},
+            env={**environ, "IPX_ADMISSION_STATIC_MEMBER": "false", "IPX_ADMISSION_INSTANCE": str(number)},
         )
     try:
         yield process
