@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -262,7 +262,12 @@ class RunningGateway:
 
 @contextmanager
 def running_gateway(
-    exchange: TestExchange, *, port: int = 0, wait: bool = True, **more: str
+    exchange: TestExchange,
+    *,
+    port: int = 0,
+    wait: bool = True,
+    answers: Callable[[], bool] | None = None,
+    **more: str,
 ) -> Iterator[RunningGateway]:
     """``ipx gateway run`` on the exchange; more settings by name."""
     from services.platform.ports import any_free
@@ -283,7 +288,8 @@ def running_gateway(
     url = f"http://127.0.0.1:{port}"
     gateway = RunningGateway(url, process, HttpClient(url, timeout_s=40, connections=64), log)
     try:
-        until(lambda: process.poll() is not None or (gateway.ready() if wait else _answers(gateway)), START_S)
+        up = answers or (gateway.ready if wait else lambda: _answers(gateway))
+        until(lambda: process.poll() is not None or up(), START_S)
         assert process.poll() is None, log.read_text()[-3000:]
         yield gateway
     finally:
