@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -48,15 +49,37 @@ def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, wi
     A second run finds the data of the first and plays new clues beside it.
     """
     scenarios, cities = load_scenarios(names=names), load_roster()
+    laps = Laps()
     with Bar() as bar, ExitStack() as stack:
         settings = stack.enter_context(hold_exchange(state_dir.resolve(), bar.show, keep=keep))
+        laps.lap("the exchange started")
         crew = stack.enter_context(Crew(settings.state_dir / "demo", settings.state_dir / "logs"))
         http = stack.enter_context(HttpClient(timeout_s=20))
         stage = set_stage(settings, cities, crew, http, SystemEntropy(), bar.show)
+        laps.lap("cities started")
         run = f"D{SystemClock().now_ms() // 1000:X}"
         conductor = Conductor(settings, stage.desks, run, tend=stage.tend, watch=bar.follow)
         outcome = conductor.conduct(scenarios, within_s=within_s)
-    tell(outcome, cities, as_json=as_json)
+        laps.lap("cases played and counted")
+    laps.lap("everything stopped")
+    tell(outcome, cities, laps, as_json=as_json)
+
+
+class Laps:
+    """What took how long."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._told: list[str] = []
+
+    def lap(self, what: str) -> None:
+        """Something is done now."""
+        now_s = time.monotonic()
+        self._told.append(f"{what} in {now_s - self._began_s:.1f} s")
+        self._began_s = now_s
+
+    def __str__(self) -> str:
+        return f"Time: {'; '.join(self._told)}."
 
 
 class Bar:
@@ -85,7 +108,7 @@ class Bar:
         self._progress.stop()
 
 
-def tell(outcome: Outcome, cities: Sequence[City], *, as_json: bool) -> None:
+def tell(outcome: Outcome, cities: Sequence[City], laps: Laps, *, as_json: bool) -> None:
     """The tables in words (on stderr with ``--json``), the JSON line, and exit code 1 with what did not come."""
     console = Console(stderr=as_json, width=None if sys.stdout.isatty() else _WIDTH)
     names = {organ.id: f"{city.zh} {city.en}" for city in cities for organ in city.organs}
@@ -93,6 +116,7 @@ def tell(outcome: Outcome, cities: Sequence[City], *, as_json: bool) -> None:
     console.print(organs_table(outcome.tally, names))
     for sentence in sentences(outcome.tally, frozenset(names)):
         console.print(sentence, highlight=False)
+    console.print(str(laps), highlight=False)
     if as_json:
         click.echo(json.dumps(outcome.tally.summary(outcome.seconds)))
     if outcome.failures:

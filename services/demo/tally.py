@@ -220,15 +220,16 @@ class Tally:
         return {pair for pair in wanted if pair[1] in hosted} - self.committed - set(self.declined)
 
     def summary(self, seconds: float) -> dict[str, int | float]:
-        """The one object of ``ipx demo --json``; receipts count for the events of this run alone."""
+        """The one object of ``ipx demo --json``: what was published in this run, and what became of that and of nothing else."""
+        own = frozenset(self.entries) & frozenset(self.published)
         return {
             "published": len(self.published),
-            "admitted": len(self.entries),
+            "admitted": len(own),
             "refused": len(set(self.refusals) & set(self.published)),
-            "delivered": sum(1 for event, _ in self.delivered if event in self.entries),
-            "committed": sum(1 for event, _ in self.committed if event in self.entries),
-            "rejected_by_city": sum(1 for event, _ in self.declined if event in self.entries),
-            "returned_results": len(self.results),
+            "delivered": sum(1 for event, _ in self.delivered if event in own),
+            "committed": sum(1 for event, _ in self.committed if event in own),
+            "rejected_by_city": sum(1 for event, _ in self.declined if event in own),
+            "returned_results": len(own & frozenset(self.results)),
             "gaps": self.gaps,
             "repeats": self.repeats,
             "seconds": round(seconds, 1),

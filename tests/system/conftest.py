@@ -103,11 +103,18 @@ class World:
         return items
 
     def kill(self, part: str) -> int:
-        """SIGKILL to a part of the exchange; its supervisor starts it again."""
-        pid = self.state().parts[part].pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        return pid
+        """SIGKILL to a part of the exchange, once it is ready; its supervisor starts it again."""
+        while True:
+            self.wait_ready(part)
+            pid = self.state().parts[part].pid
+            if pid is None:
+                continue
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:  # it was killed a moment ago, and its supervisor has not noticed yet
+                time.sleep(0.1)
+                continue
+            return pid
 
     def wait_ready(self, part: str, *, not_pid: int | None = None, within_s: float = 60.0) -> None:
         """Until the part is ready again, as another process."""

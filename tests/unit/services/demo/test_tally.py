@@ -86,6 +86,7 @@ def test_a_clean_way_of_one_event_is_counted_without_gap_or_repeat() -> None:
 
 def test_what_a_city_declines_is_told_and_is_an_end() -> None:
     tally, said = Tally(TOPICS), accepted()
+    tally.take(record(said, TOPICS.proposals("clues")))
     tally.take(record(logged(said, 0, Delivery(NINGBO, 0)), TOPICS.log("clues")))
     rejected = Rejected(
         event=said.statement.id,
@@ -186,6 +187,13 @@ def test_an_earlier_run_is_checked_and_not_counted() -> None:
         tally.take(record(accepted(offset), TOPICS.proposals("clues"), offset))
         tally.take(record(logged(accepted(offset), offset), TOPICS.log("clues"), offset))
     assert (len(tally.published), len(tally.entries), tally.gaps, tally.repeats) == (1, 1, 0, 0)
+
+
+def test_what_an_earlier_run_published_and_this_one_admitted_is_not_of_this_run() -> None:
+    tally = Tally(TOPICS, marks={("ipx.clues.in", 0): 1})
+    tally.take(record(accepted(), TOPICS.proposals("clues"), 0))
+    tally.take(record(logged(accepted(), 0), TOPICS.log("clues"), 0))
+    assert (tally.summary(0)["published"], tally.summary(0)["admitted"]) == (0, 0)
 
 
 def test_a_proposal_that_was_sent_twice_is_published_once() -> None:
