@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from services.runtime.shell import SystemClock, SystemEntropy
 
 DEFAULT_STATE_DIR = Path(".ipx") / "demo"
 _WIDTH = 140
+_TERMINATED = 128 + signal.SIGTERM
 
 
 @click.command("demo")
@@ -50,6 +52,7 @@ def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, wi
     """
     scenarios, cities = load_scenarios(names=names), load_roster()
     laps = Laps()
+    signal.signal(signal.SIGTERM, lambda *_about: sys.exit(_TERMINATED))  # so that what was started is stopped
     with Bar() as bar, ExitStack() as stack:
         settings = stack.enter_context(hold_exchange(state_dir.resolve(), bar.show, keep=keep))
         laps.lap("the exchange started")

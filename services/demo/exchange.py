@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ from services.platform.layout import Layout
 from services.platform.settings import PlatformSettings
 from services.platform.state import PlatformState, read_state
 from services.runtime.settings import CommonSettings
+
+NEEDED = ("admission", "gateway", "clues", "receipts", "relay")
+READY_WITHIN_S = 60.0
+_LOOK_EVERY_S = 0.2
 
 Watch = Callable[[str, int, int | None], None]
 """Told what is being done, how much of it is done, and how much there is."""
@@ -25,7 +30,7 @@ def hold_exchange(state_dir: Path, watch: Watch, *, keep: bool) -> Iterator[Comm
     settings = PlatformSettings.load(state_dir=state_dir)
     was_up = launch.is_up(layout)
     if was_up:
-        _check_parts(layout)
+        _wait_for(layout, watch)
     else:
         _start(layout, settings, watch)
     try:
@@ -51,8 +56,18 @@ def _start(layout: Layout, settings: PlatformSettings, watch: Watch) -> None:
     launch.start(layout, (), environ, started, within_s=settings.platform_start_timeout_s)
 
 
-def _check_parts(layout: Layout) -> None:
-    state = read_state(layout.state_file)
-    missing = [] if state is None else [name for name in ("gateway", "admission") if name not in state.parts]
-    if missing:
-        raise Transient(f"the exchange in {layout.root} is up without {', '.join(missing)}; `ipx down`, then again")
+def _wait_for(layout: Layout, watch: Watch) -> None:
+    """Until an exchange that somebody else started is ready; it is not stopped when it does not become so."""
+    until = time.monotonic() + READY_WITHIN_S
+    while True:
+        state = read_state(layout.state_file) or PlatformState()
+        missing = [name for name in NEEDED if name not in state.parts]
+        if missing and state.parts:
+            raise Transient(f"the exchange in {layout.root} is up without {', '.join(missing)}; `ipx down`, then again")
+        if state.parts and not state.not_ready and state.bootstrap == "done":
+            return
+        watch(f"waiting for {', '.join(state.not_ready) or state.bootstrap}", 0, None)
+        if time.monotonic() > until:
+            late = ", ".join(state.not_ready) or "its bootstrap"
+            raise Transient(f"the exchange in {layout.root} is up and does not become ready: {late}; see `ipx status`")
+        time.sleep(_LOOK_EVERY_S)

@@ -73,8 +73,8 @@ def set_stage(
         {city.node: port for city, port in zip(cities, ports[len(organs) :], strict=True)},
     )
     root = settings.state_dir / "demo"
-    crew.start(_system_role(root, organ, place, entropy) for organ in organs)
-    crew.start(_node_role(root, settings, city, place) for city in cities)
+    crew.start(system_role(root, organ, place, entropy) for organ in organs)
+    crew.start(node_role(root, settings, city, place) for city in cities)
     stage = Stage(crew, place, {o.id: HttpDesk(f"http://{LOOPBACK}:{place.systems[o.id]}", http) for o in organs})
     _wait_ready(stage, http, watch)
     return stage
@@ -89,7 +89,8 @@ def _free_ports(count: int) -> list[int]:
     return found
 
 
-def _system_role(root: Path, organ: Organ, place: Place, entropy: Entropy) -> Role:
+def system_role(root: Path, organ: Organ, place: Place, entropy: Entropy) -> Role:
+    """Writes the configuration of an organ's case system; the process that runs it."""
     folder = root / "systems" / organ.slug
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     proof = {"kind": PROOFS[organ.form], "client_id": "ipx", "secret": _secret(folder, entropy)}
@@ -109,7 +110,8 @@ def _system_role(root: Path, organ: Organ, place: Place, entropy: Entropy) -> Ro
     return Role(f"system-{organ.slug}", (sys.executable, "-m", "connectors.reference_city", "--config", str(config)))
 
 
-def _node_role(root: Path, settings: CommonSettings, city: City, place: Place) -> Role:
+def node_role(root: Path, settings: CommonSettings, city: City, place: Place) -> Role:
+    """Writes the configuration of a city's node; the process that runs it."""
     folder = root / "nodes" / city.node
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     text = "[node]\n" + _toml({"name": city.node, "gateway": gateway_of(settings), "inbox_wait_s": 20})
@@ -130,7 +132,8 @@ def _node_role(root: Path, settings: CommonSettings, city: City, place: Place) -
 def gateway_of(settings: CommonSettings) -> str:
     """Address of the gateway that runs in this state directory."""
     state = read_state(Layout(settings.state_dir).state_file)
-    url = None if state is None else state.parts["gateway"].details.get("url")
+    gateway = None if state is None else state.parts.get("gateway")
+    url = None if gateway is None else gateway.details.get("url")
     if url is None:
         raise Transient(f"no gateway runs in {settings.state_dir}; `ipx status` tells how each part is")
     return str(url)
