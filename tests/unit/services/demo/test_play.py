@@ -237,6 +237,23 @@ def test_a_second_run_uses_numbers_of_its_own(tmp_path: Path) -> None:
     assert set(it.play.numbers("a")).isdisjoint(other.numbers("a"))
 
 
+def test_a_group_is_moved_when_all_of_it_is_in_the_log_and_only_what_came_to_the_organ(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("标题 bt\n甲\n乙\n", encoding="utf-8")
+    path = tmp_path / "01-case.toml"
+    path.write_text(TEXT.replace('en = "enter"', 'en = "enter"\nrows = "list.csv"'), encoding="utf-8")
+    desks = {NANJING: FakeDesk(), NINGBO: FakeDesk()}
+    it = Scene(Play(read_scenario("case", path), "R1", desks), desks)
+    it.play.advance(it.trail)
+    assert [form["xsbh"] for form in it.desks[NANJING].entered] == ["R1-case-a-001", "R1-case-a-002"]
+    it.arrives(NINGBO, it.admit(NANJING, NINGBO, number="R1-case-a-001"), "NBXS000001")
+    it.play.advance(it.trail)
+    assert it.desks[NINGBO].acts == []
+    it.admit(NANJING, HEFEI, number="R1-case-a-002")
+    it.play.advance(it.trail)
+    assert it.desks[NINGBO].acts == [("NBXS000001", "accept", {})]
+    assert it.play.waits_for == "return"
+
+
 def expectation(end: str, **more: Any) -> Expectation:
     told = {"clue": "a", "by": None, "code": None, "count": None, "text": None, "zh": "", "en": "", **more}
     return Expectation(end=end, **told)
