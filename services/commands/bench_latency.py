@@ -28,6 +28,7 @@ from services.commands.latency_run import (
     BarePoster,
     Prepared,
     Publisher,
+    Times,
     bare_kafka,
     prepare,
     send_at,
@@ -128,7 +129,7 @@ async def _run(bench: Bench) -> dict[str, Any]:
     events = prepare(count + round(bench.rate * WARM_UP_S), bench.source, RECIPIENT, load_released(), clock, entropy)
     warm_up, measured = events[count:], events[:count]
     try:
-        bare = await _bare_http(http, url, bench.rate, measured, arrivals)
+        bare, bare_per_s = await _bare_http(http, url, bench.rate, measured, arrivals)
         kafka = await asyncio.to_thread(bare_kafka, bench.settings, bench.rate, measured[: round(bench.rate * _BARE_S)])
         with _node(bench, url) as (node, metrics_port):
             await asyncio.to_thread(_wait_for_node, node, metrics_port)
@@ -152,6 +153,7 @@ async def _run(bench: Bench) -> dict[str, Any]:
         "rate_per_s": bench.rate,
         "seconds": round(sent.seconds, 2),
         "events_per_s": round(count / sent.seconds, 1),
+        "bare_loop_events_per_s": round(bare_per_s, 1),
         **shown("", times),
         **shown("published_", sent.answered),
         **shown("bare_loop_", bare),
@@ -162,10 +164,14 @@ async def _run(bench: Bench) -> dict[str, Any]:
     }
 
 
-async def _bare_http(http: AsyncHttpClient, url: str, rate: float, measured: list[Prepared], arrivals: Arrivals) -> Any:
+async def _bare_http(
+    http: AsyncHttpClient, url: str, rate: float, measured: list[Prepared], arrivals: Arrivals
+) -> tuple[Times, float]:
+    """Latencies, and how many events a second the client came to."""
     events = measured[: round(rate * _BARE_S)]
     sent = await send_at(rate, events, BarePoster(http, url).post)
-    return await wait_for_all(sent, arrivals, _ARRIVE_WITHIN_S, "bare-")
+    times = await wait_for_all(sent, arrivals, _ARRIVE_WITHIN_S, "bare-")
+    return times, len(events) / sent.seconds
 
 
 @contextmanager
