@@ -12,6 +12,7 @@ import csv
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -188,7 +189,7 @@ def _laid_in(form: Form, cells: Mapping[str, str]) -> Form:
             continue
         *way, last = heading.split()[-1].split(".")
         place: Any = filled
-        for part, following in zip(way, [*way[1:], last], strict=True):
+        for part, following in pairwise((*way, last)):
             place = _opened(place, part, [] if following.isdigit() else {})
         place[last] = text
     return filled
