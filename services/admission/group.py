@@ -18,7 +18,8 @@ from services.kernel.errors import Transient
 
 _CALL_S = 10.0
 _POLL_INTERVAL_MS = 300_000
-_FETCH_QUEUE_KB = 16_384
+_FETCH_QUEUE_KB = 8_192
+_FETCH_BYTES = 4_194_304
 
 
 class Group:
@@ -55,6 +56,7 @@ class Group:
                 "fetch.wait.max.ms": 100,
                 "fetch.queue.backoff.ms": 2,
                 "queued.max.messages.kbytes": _FETCH_QUEUE_KB,
+                "fetch.max.bytes": _FETCH_BYTES,
                 "topic.metadata.refresh.interval.ms": 10_000,
                 "error_cb": self._on_client_error,
             }

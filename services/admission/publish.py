@@ -21,7 +21,7 @@ HUNG_S = 3 * _CALL_S
 """A transaction that has not been committed by then is given up: its calls did not keep their limits."""
 _DRAIN_S = 0.1
 _MESSAGE_BYTES = 1_572_864
-_BUFFER_KB = 65_536
+_BUFFER_KB = 32_768
 
 
 class Aborted(Transient):
