@@ -1,4 +1,4 @@
-"""One batch on its way through the steps: checked, verified beside the next one, judged, numbered. Pure but for the threads."""
+"""One batch on its way through the steps: checked, verified beside the next one, judged, numbered. Pure but for what verifies."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Stages:
     verifiers: Verifiers
 
     def begin(self, records: Iterable[Proposed], registry: Registry) -> list[Share]:
-        """Steps 1 to 3 here, 4 and 5 begun on the verifiers' threads. ``Transient`` while a schema id cannot be asked for.
+        """Steps 1 to 3 here, 4 and 5 begun at the verifiers. ``Transient`` while a schema id cannot be asked for.
 
         The members' own proposals are verified when they are decided, one after the other: each may change who may say the next.
         """

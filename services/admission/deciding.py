@@ -35,13 +35,17 @@ class Deciding:
     clock: Clock
     operator: str
 
+    def has_members(self, shares: Sequence[Share]) -> bool:
+        """Whether there are members' proposals among them."""
+        return any(self.stages.doors[share.topic].family == MEMBERS for share in shares)
+
     def decide(
         self, shares: Sequence[Share], registry: Registry, partitions: Mapping[Place, Partition]
     ) -> list[Brought]:
         """Numbers for everything that is admitted; nothing is written and no partition changed.
 
         ``registry`` is the one that the shares were begun with. Before something is refused that a newer members log may allow, the log is
-        read to its end. May block; ``Transient`` when the members log cannot be read, ``Corrupt`` when it contradicts the index.
+        read to its end. Members' proposals may be decided only when nothing is in flight. May block; ``Transient`` when the members log cannot be read, ``Corrupt`` when it contradicts the index.
         """
         now_ms = self.clock.now_ms()
         own = [share for share in shares if self.stages.doors[share.topic].family == MEMBERS]
@@ -50,8 +54,8 @@ class Deciding:
         brought = []
         for share, verdicts in zip(others, judged, strict=True):
             partition = partitions[share.topic, share.partition]
-            sequencing = _sequencing(partition, share)
-            at_ms = max(now_ms, partition.numbers.admitted_ms)
+            sequencing = partition.sequencing(_ids(share))
+            at_ms = max(now_ms, partition.next_numbers().admitted_ms)
             self.stages.number(verdicts, sequencing, registry, at_ms, self._has_inbox)
             brought.append(_brought(partition, share, sequencing, registry))
         brought += [self._members(partitions[share.topic, share.partition], share, now_ms) for share in own]
@@ -73,7 +77,7 @@ class Deciding:
             raise Transient(f"{partition.log} has been read up to {history.size}, {size} are needed")
         if history.size > size:
             raise Corrupt(f"{partition.log} has {history.size} entries, the index has {size}")
-        sequencing = _sequencing(partition, share)
+        sequencing = partition.sequencing(_ids(share))
         at_ms = max(now_ms, partition.numbers.admitted_ms)
         registry = self.stages.decide_members(share, sequencing, history.latest, at_ms, self._has_inbox)
         return _brought(partition, share, sequencing, registry)
@@ -82,9 +86,8 @@ class Deciding:
         return source in registry.participants or source == self.operator
 
 
-def _sequencing(partition: Partition, share: Share) -> Sequencing:
-    ids = [item.statement.id for item in share.items if isinstance(item, Checked)]
-    return Sequencing(partition.log, partition.numbers, partition.index.seen(ids))
+def _ids(share: Share) -> list[str]:
+    return [item.statement.id for item in share.items if isinstance(item, Checked)]
 
 
 def _brought(partition: Partition, share: Share, sequencing: Sequencing, registry: Registry) -> Brought:

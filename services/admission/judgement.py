@@ -6,7 +6,7 @@ the time of the statement itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from services.admission.proposal import Checked, Refusal, refusal
 from services.codec.field_rules import AHEAD_MS, FieldProblem, FieldRules, compile_field_rules
@@ -24,8 +24,7 @@ _DAY_MS = 86_400_000
 _TOLD = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A statement that may be said, and to whom it goes. Warnings are told to the source, in Chinese and English."""
 
     checked: Checked

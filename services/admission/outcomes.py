@@ -63,7 +63,8 @@ class OutcomeWriter:
             addressee=source,
         )
         value = {"log": place, "first_number": numbers.outcome, "outcomes": items}
-        text, unsigned = prepare(self.schema, value, draft, NOTHING_RESTRICTED)
+        parts = self.schema.encode_parts(value, is_our_own=True)
+        text, unsigned = prepare(self.schema, value, draft, NOTHING_RESTRICTED, parts)
         envelope = replace(unsigned, signature=sign(text, self.signer), outcome=f"{source} {place} {numbers.record}")
         return OutcomeRecord(source, source.encode(), frame(self.schema_id, envelope.body), envelope.headers())
 
@@ -81,13 +82,14 @@ def _groups(items: list[Item]) -> Iterator[list[Item]]:
     group: list[Item] = []
     size = 0
     for item in items:
-        texts = (item["field"], item["message_zh"], item["message_en"])
-        plain = len(item["log"] or "") + len(item["event"].encode())
-        bytes_of_item = _ITEM_BYTES + plain + sum(4 * len(text) for text in texts if text)
-        if group and (size + bytes_of_item > _MOST_BYTES or len(group) == _MOST_ITEMS):
+        more = _ITEM_BYTES + len(item["event"].encode()) + len(item["log"] or "")
+        if item["message_en"] is not None:
+            texts = (item["field"], item["message_zh"], item["message_en"])
+            more += sum(4 * len(text) for text in texts if text)
+        if group and (size + more > _MOST_BYTES or len(group) == _MOST_ITEMS):
             yield group
             group, size = [], 0
         group.append(item)
-        size += bytes_of_item
+        size += more
     if group:
         yield group

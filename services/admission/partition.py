@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,7 @@ class Partition:
     catching_up: CatchUp | None = None
     is_ready: bool = False
     caught_up_entries: int = 0
+    in_flight: Progress | None = None
 
     @property
     def place(self) -> str:
@@ -96,6 +97,21 @@ class Partition:
         self.is_ready = True
         return True
 
+    def next_numbers(self) -> Numbers:
+        """Where the partition stands when what is in flight has been committed."""
+        return self.numbers if self.in_flight is None else self.in_flight.numbers
+
+    def sequencing(self, ids: Iterable[str]) -> Sequencing:
+        """For the next batch, which knows those of its ids that are in the log already, or in flight to it.
+
+        What is decided so may be written when the transaction in flight has been committed, not before.
+        """
+        wanted = list(ids)
+        seen = self.index.seen(wanted)
+        if self.in_flight is not None:
+            seen |= self.in_flight.sequencing.seen(wanted)
+        return Sequencing(self.log, self.next_numbers(), seen)
+
     def source_numbers(self, source: str, tail: InboxTail) -> SourceNumbers:
         """The next outcome numbers of a source. May read its inbox, then blocks, ``Transient``."""
         numbers = self.sources.get(source)
@@ -115,6 +131,7 @@ class Partition:
         )
         self.index.commit(admitted, progress.numbers, place, progress.sources)
         self.numbers = progress.numbers
+        self.in_flight = None
         self.sources.update(progress.sources)
         self.position = progress.in_offset
 

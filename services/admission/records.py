@@ -6,8 +6,7 @@ Formats: ``services/ledger/FORMAT.md`` sections 2.3 (redaction), 4.1 and 5.1.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.admission.proposal import Checked
 from services.admission.sequence import Admitted, Unanswerable
@@ -27,8 +26,7 @@ _KEPT = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to be produced; ``partition`` is always given, nothing is left to a partitioner.
 
     ``told`` is called with (error, message) when the broker has it.

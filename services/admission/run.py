@@ -45,7 +45,7 @@ _GC_THRESHOLD = (
     20,
     100,
 )  # a batch makes many small objects and no cycles: looking for them cost a tenth of the time
-_SWITCH_S = 0.0005  # a verifier that comes back from libsodium waits for the interpreter at most so long
+_SWITCH_S = 0.0005  # what waits for an answer beside the loop (verifiers, commit, health) waits for the interpreter at most so long
 
 
 class Admission:
@@ -110,7 +110,7 @@ class Admission:
             cluster, present = self._cluster()
             reader = LogReader(settings.librdkafka(), settings.exchange_name)
             stack.callback(reader.close)
-            verifiers = Verifiers(settings.admission_verify_threads, self._root)
+            verifiers = Verifiers(settings.admission_verify_processes, self._root)
             stack.callback(verifiers.close)
             transactions = Transactions(
                 settings.librdkafka(),

@@ -9,9 +9,9 @@ An event that is in the log keeps its outcome whatever became of agreements and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.admission.judgement import Judged
 from services.admission.proposal import Checked, Proposed, Refusal, refusal
@@ -36,16 +36,14 @@ class Numbers:
     admitted_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A statement that is in the log."""
 
     digest: bytes
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """An event with its numbers, and the entry that says them."""
 
     checked: Checked
@@ -55,8 +53,7 @@ class Admitted:
     leaf: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The outcome of one event, for its source."""
 
     source: str
@@ -92,6 +89,11 @@ class Sequencing:
         """Where the partition will stand."""
         edge = self._edge.extend(event.leaf for event in self.admitted)
         return Numbers(self._next_seq, self._deliveries, edge, self._admitted_ms)
+
+    def seen(self, ids: Iterable[str]) -> dict[str, Seen]:
+        """Those of the ids that are in the log, or will be when this is committed, as far as they are known here."""
+        known = self._seen
+        return {event: known[event] for event in ids if event in known}
 
     def take(self, judged: Judged, admitted: str, admitted_ms: int, members: int) -> Admitted | None:
         """Admits an event, or answers that it was said before; the event when it is admitted."""

@@ -1,7 +1,8 @@
 """The loop: read, check, verify, decide, write, one batch after the other, each stage beside those of its neighbours.
 
-While the transaction of a batch is being committed, the next batch is read and checked, and its signatures are verified; the index
-of the first is written before the second is decided, so that every decision knows all before it.
+While one batch is read and checked, the one before it is being verified, and the transaction of the one before that is being committed. A
+batch is decided on what is in flight, as if it were committed, and written when it is: when it is not, the session ends, and with it all
+that was decided on it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from confluent_kafka import TopicPartition
 
 from services.admission.background import begin, wait
+from services.admission.batch import Share
 from services.admission.catchup import LogReader
 from services.admission.deciding import Brought, Deciding
 from services.admission.group import Group
@@ -27,6 +29,7 @@ from services.admission.records import Outgoing, quarantined, written
 from services.admission.telling import Telling
 from services.kernel.errors import Corrupt
 from services.kernel.instants import format_instant
+from services.members.registry import Registry
 from services.runtime.faults import reach
 from services.runtime.topics import Topics
 
@@ -61,12 +64,21 @@ class InFlight:
     begun_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A batch that was checked, and whose signatures are being verified, by the members of then."""
+
+    shares: list[Share]
+    registry: Registry
+
+
 class Session:
     """One membership in the group, from joining to the first error that asks for a new one."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._partitions: dict[Place, Partition] = {}
+        self._begun: Begun | None = None
         self._in_flight: InFlight | None = None
 
     def run(self, group: Group, is_stopping: Callable[[], bool]) -> None:
@@ -92,6 +104,9 @@ class Session:
         try:
             self._settle()
         finally:
+            if self._begun is not None:
+                kept = [share for share in self._begun.shares if (share.topic, share.partition) not in places]
+                self._begun = Begun(kept, self._begun.registry) if kept else None
             self._drop(places)
 
     def _drop(self, places: list[Place]) -> None:
@@ -101,22 +116,36 @@ class Session:
                 partition.close()
 
     def _turn(self, group: Group) -> None:
-        tools = self._tools
         is_catching_up = self._catch_up(group)
-        first_s = 0.0 if self._in_flight is not None else _CATCHING_UP_S if is_catching_up else _IDLE_S
-        records = [
-            record for record in group.read(tools.batch_events, first_s, tools.gather_s) if self._is_ready(record)
-        ]
+        read = self._read(group, is_catching_up=is_catching_up)
+        begun, self._begun = self._begun, read
+        if begun is not None:
+            self._finish(group, begun)
+        else:
+            self._settle()
+
+    def _read(self, group: Group, *, is_catching_up: bool) -> Begun | None:
+        """The next batch, begun; waits for one only when there is nothing else to do."""
+        tools = self._tools
+        is_busy = self._in_flight is not None or self._begun is not None
+        first_s = 0.0 if is_busy else _CATCHING_UP_S if is_catching_up else _IDLE_S
+        records = group.read(tools.batch_events, first_s, tools.gather_s)
         tools.telling.kafka(is_away=group.is_away)
         registry = tools.deciding.follower.require().latest
-        if not records:
-            self._settle()
-            return
+        ready = [record for record in records if self._is_ready(record)]
+        if not ready:
+            return None
         with tools.telling.step("check"):
-            shares = tools.deciding.stages.begin(records, registry)
-        self._settle()
+            return Begun(tools.deciding.stages.begin(ready, registry), registry)
+
+    def _finish(self, group: Group, begun: Begun) -> None:
+        """Decides a batch beside the commit of the one before it, then writes it."""
+        tools = self._tools
+        if tools.deciding.has_members(begun.shares):
+            self._settle()  # what is in flight may change who may say what
         with tools.telling.step("decide"):
-            brought = tools.deciding.decide(shares, registry, self._partitions)
+            brought = tools.deciding.decide(begun.shares, begun.registry, self._partitions)
+        self._settle()
         with tools.telling.step("write"):
             self._write(group, brought)
 
@@ -167,6 +196,8 @@ class Session:
         ]
         committed = begin(tools.transactions.commit, offsets, group.metadata())
         self._in_flight = InFlight(brought, committed, begun_s)
+        for one in brought:
+            one.partition.in_flight = one.progress
 
     def _outcomes(self, brought: list[Brought], admitted: str) -> Iterator[Outgoing]:
         tools = self._tools

@@ -25,7 +25,8 @@ class AdmissionSettings(CommonSettings):
     """Events in one transaction at most."""
     admission_gather_ms: int = Field(default=4, ge=0, le=1000)
     """How long a batch that has begun waits for more events."""
-    admission_verify_threads: int = Field(default=2, ge=1, le=32)
+    admission_verify_processes: int = Field(default=1, ge=0, le=32)
+    """Processes that verify signatures beside this one; 0 verifies in this one."""
     admission_session_timeout_ms: int = Field(default=10_000, ge=1000, le=300_000)
     """Without a sign of life for so long, the partitions go to another process."""
     admission_transaction_timeout_ms: int = Field(default=10_000, ge=1000, le=900_000)

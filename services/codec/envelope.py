@@ -114,18 +114,14 @@ def envelope_from_record(headers: Iterable[tuple[str, bytes]] | None, value: byt
     Refuses ``undecodable`` bytes, ``too-large`` headers, ``missing-attribute``, ``bad-attribute`` another version or content.
     """
     schema_id, body = unframe(value)
-    attributes: dict[str, str] = {}
-    size = 0
+    held = list(headers or ())
     try:
-        for name, data in headers or ():
-            size += len(data)
-            if name.startswith("ce_"):
-                key = name[3:]
-                if key in attributes:
-                    raise Refused("undecodable", f"header {name} stands twice")
-                attributes[key] = data.decode()
+        size = sum([len(data) for _, data in held])
+        attributes = {name[3:]: data.decode() for name, data in held if name[:3] == "ce_"}
     except (UnicodeDecodeError, TypeError, AttributeError) as error:
         raise Refused("undecodable", "a header is not UTF-8 text") from error
+    if len(attributes) != len(held):
+        _refuse_twice(name for name, _ in held if name[:3] == "ce_")
     if size > MAX_HEADER_BYTES:
         raise Refused("too-large", f"the headers have {size} bytes, {MAX_HEADER_BYTES} are allowed")
     for name, expected in _EXPECTED:
@@ -171,6 +167,14 @@ def check_content(schema: EventSchema, envelope: Envelope) -> Value:
     return open_content(schema, envelope).value
 
 
+def _refuse_twice(names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise Refused("undecodable", f"header {name} stands twice")
+        seen.add(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a source says before it signs: everything of the statement but schema and content, which follow."""
@@ -185,12 +189,14 @@ class Draft:
     trace: str | None = None
 
 
-def prepare(schema: EventSchema, value: Value, draft: Draft, disclosure: Disclosure) -> tuple[bytes, Envelope]:
-    """Statement bytes and an envelope that lacks only its signature.
+def prepare(
+    schema: EventSchema, value: Value, draft: Draft, disclosure: Disclosure, parts: list[bytes] | None = None
+) -> tuple[bytes, Envelope]:
+    """Statement bytes and an envelope that lacks only its signature; ``parts`` spares the encoding of a value that is encoded.
 
     Refuses ``bad-field``, ``too-large`` and ``too-many-items`` (the value), ``bad-attribute`` (the draft), ``bad-disclosure``.
     """
-    parts = schema.encode_parts(value)
+    parts = schema.encode_parts(value) if parts is None else parts
     statement = Statement(
         id=draft.id,
         source=draft.source,

@@ -193,6 +193,7 @@ def admission_of_our_own(settings: MembersSettings, released: ReleasedSchemas) -
             "IPX_STATE_DIR": str(settings.state_dir),
             "IPX_ADMISSION_INSTANCE": "members-command",
             "IPX_ADMISSION_STATIC_MEMBER": "false",
+            "IPX_ADMISSION_VERIFY_PROCESSES": "0",
             "IPX_ADMISSION_KEY_FILE": str(settings.keys_dir / "exchange.admission.key"),
         }
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from services.admission.check import Door, check
@@ -65,7 +65,7 @@ def proposed(envelope: Envelope, *, door: Door = CLUES, offset: int = 0, **chang
         value=frame(IDS[envelope.statement.type], envelope.body),
         headers=envelope.headers(),
     )
-    return replace(record, **changes)
+    return record._replace(**changes)
 
 
 def checked(envelope: Envelope, *, door: Door = CLUES, **changes: Any) -> Checked:

@@ -37,7 +37,7 @@ AT_MS = NOW_MS + 10
 @pytest.fixture
 def stages() -> Stages:
     doors = {"t.clues.in": CLUES, "t.members.in": MEMBERS}
-    return Stages(doors, FakeSchemas(), JUDGE, Verifiers(2, root()))
+    return Stages(doors, FakeSchemas(), JUDGE, Verifiers(0, root()))
 
 
 def everybody_has(_source: str, _registry: Registry) -> bool:
@@ -132,7 +132,7 @@ def test_a_schema_that_cannot_be_asked_for_stops_the_batch() -> None:
         def with_id(self, _schema_id: int) -> None:
             raise Transient("away")
 
-    stages = Stages({"t.clues.in": CLUES}, Away(), JUDGE, Verifiers(1, root()))  # type: ignore[arg-type]
+    stages = Stages({"t.clues.in": CLUES}, Away(), JUDGE, Verifiers(0, root()))  # type: ignore[arg-type]
     with pytest.raises(Transient):
         stages.begin([proposed(sealed())], town())
 

@@ -123,7 +123,7 @@ def test_whatever_the_bytes_are_a_proposal_is_checked_or_refused(data: st.DataOb
     fields[at] = (fields[at][0], data.draw(st.one_of(st.just(fields[at][1]), st.binary(max_size=300))))
     cut = data.draw(st.integers(0, len(value)))
     changed = bytes(value) if data.draw(st.booleans()) else bytes(value[:cut])
-    given = replace(good, value=changed, headers=fields, key=data.draw(st.one_of(st.just(good.key), st.binary())))
+    given = good._replace(value=changed, headers=fields, key=data.draw(st.one_of(st.just(good.key), st.binary())))
     try:
         found = check(given, CLUES, FakeSchemas())
     except Refused:

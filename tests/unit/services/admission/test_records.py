@@ -106,7 +106,7 @@ def test_what_is_kept_is_kept_whole_with_origin_and_reason() -> None:
 def test_a_refusal_says_what_could_be_read_of_a_record_and_no_more() -> None:
     from services.kernel.errors import Refused
 
-    origin = replace(proposed(sealed()), headers=[("ce_id", b"i" * 500), ("ce_source", b"\xff\xfe")])
+    origin = proposed(sealed())._replace(headers=[("ce_id", b"i" * 500), ("ce_source", b"\xff\xfe")])
     found = refusal(origin, Refused("undecodable", "no"), 3)
     assert found.event == "i" * 128
     assert found.source == "\ufffd\ufffd"

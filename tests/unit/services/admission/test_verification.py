@@ -11,6 +11,7 @@ from services.codec.keys import Ed25519Signer
 from services.codec.signature import RootCache
 from services.events import to_value
 from services.events.member import KeyRevoked
+from services.kernel.errors import Refused, Transient
 from services.kernel.ids import uuid7
 from services.kernel.instants import format_instant
 from services.kernel.ports import CountedEntropy
@@ -85,7 +86,7 @@ def test_a_key_counts_only_for_its_source_and_in_its_time(
     ],
 )
 def test_a_signature_line_that_does_not_hold_is_refused(line: str, code: str) -> None:
-    assert answer(replace(checked(sealed()), signature=line)) == code
+    assert answer(checked(sealed())._replace(signature=line)) == code
 
 
 def test_a_batch_signature_holds_for_each_and_is_checked_once() -> None:
@@ -119,10 +120,33 @@ def test_the_founding_is_signed_by_the_root_key_and_no_other() -> None:
     assert answer(checked(half, door=MEMBERS), EMPTY) == "unknown-key"
 
 
-def test_a_chunk_is_answered_in_its_order() -> None:
-    verifiers = Verifiers(2, root())
-    chunk = [checked(sealed(number=n, key=signer(NANJING, n % 2))) for n in range(6)]
-    codes = [None if a is None else a.code for a in verifiers.begin(chunk, town()).result(10)]
-    assert codes == [None, "unknown-key"] * 3
-    assert [a is None for a in verifiers.verify_all(chunk, town())] == [True, False] * 3
+CHUNK = [checked(sealed(number=n, key=signer(NANJING, n % 2))) for n in range(6)]
+
+
+def codes(answers: list[Refused | None]) -> list[str | None]:
+    return [None if answer is None else answer.code for answer in answers]
+
+
+@pytest.mark.parametrize("processes", [0, 1, 2])
+def test_a_chunk_is_answered_in_its_order_here_or_by_processes(processes: int) -> None:
+    verifiers = Verifiers(processes, root())
+    forged = CHUNK[0]._replace(signature=CHUNK[2].signature)
+    odd = CHUNK[0]._replace(signature="rot13:" + CHUNK[0].signature.partition(":")[2])
+    broken = CHUNK[0]._replace(signature="ed25519:nonsense")
+    futures = [verifiers.begin(chunk, town()) for chunk in (CHUNK, CHUNK[::2], [forged, odd, CHUNK[0], broken], [])]
+    assert [codes(future.result(30)) for future in futures] == [
+        [None, "unknown-key"] * 3,
+        [None] * 3,
+        ["bad-signature", "unknown-suite", None, "bad-signature"],
+        [],
+    ]
+    assert codes(verifiers.verify_all(CHUNK, town())) == [None, "unknown-key"] * 3
+    verifiers.close()
+
+
+def test_a_process_that_has_ended_is_told_as_something_that_passes() -> None:
+    verifiers = Verifiers(1, root())
+    verifiers._workers[0].close()
+    with pytest.raises(Transient):
+        verifiers.begin(CHUNK, town()).result(30)
     verifiers.close()
