@@ -22,7 +22,7 @@ from services.platform.board import Board
 from services.platform.exchange import BOOTSTRAP
 from services.platform.layout import Layout, cache_dir
 from services.platform.parts import EXCHANGE, EXTERNAL_SETTINGS, select_parts
-from services.platform.ports import any_free, choose_ports, is_free
+from services.platform.ports import HeldPorts, any_free, choose_ports
 from services.platform.processes import created_at, end_leftovers
 from services.platform.program import NOT_NEEDED, Part, Programs, Site
 from services.platform.settings import PlatformSettings
@@ -55,14 +55,19 @@ def take_lock(layout: Layout) -> IO[str] | None:
     return file
 
 
-def build_site(layout: Layout, settings: PlatformSettings, parts: Iterable[Part], environ: Mapping[str, str]) -> Site:
-    """Checks the artifacts in the cache, chooses ports, and says where everything is. Blocks for a second."""
+def build_site(
+    layout: Layout, settings: PlatformSettings, parts: Iterable[Part], environ: Mapping[str, str], held: HeldPorts
+) -> Site:
+    """Checks the artifacts in the cache, chooses ports, and says where everything is. Blocks for a second.
+
+    The ports stay claimed in ``held``, which must live as long as the parts do.
+    """
     external = external_services(environ)
     before = read_state(layout.state_file)
     return Site(
         layout=layout,
         settings=settings,
-        ports=choose_ports(before.ports if before else {}, is_free, any_free),
+        ports=choose_ports(before.ports if before else {}, held.take, any_free),
         external=external,
         installed=programs(
             {part.name for part in parts} - set(external), cache_dir(layout, settings.cache_dir, environ)
@@ -135,6 +140,7 @@ def main() -> int:
     lock = take_lock(layout)  # (1)
     if lock is None:
         return ALREADY_UP
+    held = HeldPorts()
     try:
         parts = select_parts(filter(None, arguments.only.split(",")))
         settings = PlatformSettings.load(state_dir=layout.root)
@@ -142,7 +148,7 @@ def main() -> int:
         before = read_state(layout.state_file)
         if before is not None:
             end_leftovers(before)  # (2)
-        site = build_site(layout, settings, parts, os.environ)  # (3)
+        site = build_site(layout, settings, parts, os.environ, held)  # (3)
         write_env(site)
         asyncio.run(supervise(site, parts))
     except IpxError as error:

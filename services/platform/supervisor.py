@@ -1,6 +1,6 @@
 """The one process that owns all the others: starts them in order, restarts what ends, stops them in reverse.
 
-1 take the lock of the state directory · 2 end what a killed supervisor left · 3 choose ports, write ``env`` ·
+1 take the lock of the state directory · 2 end what a killed supervisor left · 3 choose ports and hold them, write ``env`` ·
 4 keep each part: wait for what it needs, prepare, start, probe until ready, wait for its end, back off, again ·
 5 after the platform is ready, the bootstrap steps, once · 6 on SIGTERM, stop in reverse order and say so in the state.
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import count
+from itertools import count, repeat
 
+import pytest
+
+from services.kernel.errors import Transient
 from services.platform.ports import USUAL_PORTS, choose_ports
 
 
@@ -35,6 +38,18 @@ def test_no_port_is_given_out_twice():
     chosen = choose(swapped)
     assert (chosen["kafka"], chosen["registry"]) == (swapped["kafka"], swapped["registry"])
     assert len(set(choose({"postgres": USUAL_PORTS["kafka"]}).values())) == len(USUAL_PORTS)
+
+
+def test_a_port_that_the_system_offers_is_given_out_only_when_it_can_be_taken():
+    chosen = choose(busy={*USUAL_PORTS.values(), 40_000, 40_002})
+    assert {40_000, 40_002}.isdisjoint(chosen.values())
+    assert len(set(chosen.values())) == len(USUAL_PORTS)
+
+
+def test_choosing_is_given_up_when_no_offered_port_can_be_taken():
+    offered = repeat(40_000)
+    with pytest.raises(Transient, match="in use"):
+        choose_ports({}, lambda port: False, lambda: next(offered))
 
 
 def test_a_name_that_is_not_a_part_any_more_is_forgotten():
