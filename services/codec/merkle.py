@@ -147,3 +147,35 @@ class RightEdge:
         if len(data) != 8 + 32 * size.bit_count():
             raise Corrupt(f"a right edge of size {size} has {size.bit_count()} peaks, got {len(data) - 8} bytes")
         return RightEdge(size, tuple(data[i : i + 32] for i in range(8, len(data), 32)))
+
+
+def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> bool:
+    """Whether a consistency path (RFC 9162 section 2.1.4.2) shows the tree of ``old_size`` to be the beginning of that of ``size``.
+
+    Of an empty tree every tree is a continuation, with an empty path.
+    """
+    if not 0 <= old_size <= size:
+        return False
+    if old_size == size or old_size == 0:
+        return not path and (old_root == root if old_size == size else old_root == EMPTY_ROOT)
+    nodes = [old_root, *path] if old_size & (old_size - 1) == 0 else list(path)
+    if not nodes:
+        return False
+    node, last = old_size - 1, size - 1
+    while node & 1:
+        node >>= 1
+        last >>= 1
+    old, new = nodes[0], nodes[0]
+    for sibling in nodes[1:]:
+        if last == 0:
+            return False
+        if node & 1 or node == last:
+            old, new = node_hash(sibling, old), node_hash(sibling, new)
+            while not node & 1 and node:
+                node >>= 1
+                last >>= 1
+        else:
+            new = node_hash(new, sibling)
+        node >>= 1
+        last >>= 1
+    return last == 0 and old == old_root and new == root

@@ -1,7 +1,8 @@
 """The one importer of Faust: brings batches of raw log records to a room, and nothing more.
 
 What is switched off and why (design section 13, measured): tables and their changelog (not atomic with offsets), the web
-server (binds every interface), topic creation, Faust's producer, models and codecs (raw bytes only). What is mended here:
+server (binds every interface), topic creation, Faust's producer, models and codecs (raw bytes only), its data directory (it
+would be made in the working directory, for tables alone). What is mended here:
 
 - **Isolation.** By default Faust reads aborted records; the consumer made here is ``read_committed``.
 - **Position.** Faust would begin at the group's committed offset and can commit past unprocessed messages (faust#606);
@@ -109,6 +110,9 @@ class _RoomApp(faust.App):  # type: ignore[misc]
 
     def _new_transport(self) -> _CommittedTransport:
         return _CommittedTransport(self.conf.broker_consumer, self)
+
+    def _create_directories(self) -> None:
+        """None: tables alone would use them."""
 
     _new_producer_transport = _new_transport
 

@@ -1,0 +1,1 @@
+"""What auditors run against the exchange: evidence, fsck, verify-log, replay, archives."""
