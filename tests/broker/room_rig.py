@@ -30,7 +30,7 @@ PARTITIONS = 4
 class Worker:
     """One process of a room."""
 
-    def __init__(self, exchange, argv: tuple[str, ...], **environ: str) -> None:
+    def __init__(self, exchange, argv: tuple[str, ...], *, cwd: Path = ROOT, **environ: str) -> None:
         logs = exchange.state_dir / "logs"
         logs.mkdir(exist_ok=True)
         self.log = logs / f"worker-{len(list(logs.iterdir()))}.log"
@@ -38,8 +38,8 @@ class Worker:
         with self.log.open("w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, *argv],
-                cwd=ROOT,
-                env={**exchange.environ, "IPX_LOG_FORMAT": "text", **environ},
+                cwd=cwd,
+                env={**exchange.environ, "PYTHONPATH": str(ROOT), "IPX_LOG_FORMAT": "text", **environ},
                 stdout=out,
                 stderr=out,
             )
@@ -73,14 +73,14 @@ class Rig:
         self.by_subject: dict[str, list[str]] = {}
         self.written = 0
 
-    def start(self, **environ: str) -> Worker:
+    def start(self, *, cwd: Path = ROOT, **environ: str) -> Worker:
         """A worker of the counting room."""
-        return Worker(self.exchange, ("-m", "tests.broker.counting_room"), **environ)
+        return Worker(self.exchange, ("-m", "tests.broker.counting_room"), cwd=cwd, **environ)
 
     @contextmanager
-    def running(self, **environ: str) -> Iterator[Worker]:
+    def running(self, *, cwd: Path = ROOT, **environ: str) -> Iterator[Worker]:
         """A worker that is stopped in good order at the end."""
-        worker = self.start(**environ)
+        worker = self.start(cwd=cwd, **environ)
         try:
             yield worker
         finally:

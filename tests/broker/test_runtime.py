@@ -107,6 +107,14 @@ def _records_in_the_topic(rig: Rig) -> int:
     return count
 
 
+def test_a_worker_leaves_nothing_in_the_directory_it_is_started_in(rig, tmp_path):
+    rig.write(50)
+    with rig.running(cwd=tmp_path):
+        rig.wait_folded()
+    rig.check()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_room_whose_database_is_thrown_away_folds_again_from_the_beginning_by_itself(rig):
     rig.write(100)
     with rig.running():
