@@ -11,6 +11,7 @@ from services.kernel.errors import IpxError, Refused
 
 COMMANDS = {
     "admission": "services.commands.admission",
+    "audit": "services.commands.audit",
     "bench": "services.commands.bench",
     "demo": "services.commands.demo",
     "down": "services.commands.down",
