@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 
 from confluent_kafka import Consumer, KafkaException
 
-from services.admission.background import begin, wait
 from services.admission.batch import Stages
 from services.admission.catchup import LogReader
 from services.admission.check import Door
@@ -35,6 +34,7 @@ from services.kernel.codes import CodeTables
 from services.kernel.errors import BadSettings, Refused, Transient
 from services.kernel.ports import Clock
 from services.members.follower import MembersFollower
+from services.runtime.background import begin, wait
 from services.runtime.topics import Groups, Topics, load_topics
 
 _FIRST_WAIT_S = 0.5

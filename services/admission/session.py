@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
-from services.admission.background import begin, wait
 from services.admission.batch import Share
 from services.admission.catchup import LogReader
 from services.admission.deciding import Brought, Deciding
@@ -30,6 +29,7 @@ from services.admission.telling import Telling
 from services.kernel.errors import Corrupt
 from services.kernel.instants import format_instant
 from services.members.registry import Registry
+from services.runtime.background import begin, wait
 from services.runtime.faults import reach
 from services.runtime.topics import Topics
 

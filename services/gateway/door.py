@@ -1,7 +1,8 @@
 """The Kafka door: forwards what participants with a Kafka client of their own write to their outbox topics (design section 5).
 
 A consume-produce loop in Kafka transactions: the forwarded records and the place in the outbox are committed together, so
-a kill at any point forwards each record once. Any error ends the transaction and begins again from the committed place.
+a kill at any point forwards each record once. After any error the loop begins again from the committed place with a new
+producer, whose start ends the transaction that the old one left; so it does after a call that does not come back.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from services.gateway.intake import Intake
 from services.gateway.throttle import Throttle
 from services.kernel.errors import Transient
 from services.kernel.ports import Entropy
+from services.runtime.background import begin, wait
 from services.runtime.logging import get_logger
 from services.runtime.metrics import GATEWAY_PUBLISHED, GATEWAY_REQUESTS, Metrics
 from services.runtime.topics import Groups, Topics
@@ -30,6 +32,8 @@ _kafka_log = logging.getLogger("ipx.gateway.kafka")
 _BATCH = 500
 _POLL_S = 0.2
 _ASK_S = 10.0
+_HUNG_S = 3 * _ASK_S
+"""A transaction that has not ended by then is given up: calls of librdkafka do not always keep their limits."""
 _RETRY_S = 1.0
 _TRANSACTION_TIMEOUT_MS = 15_000
 
@@ -72,7 +76,7 @@ class KafkaDoor:
             consumer = self._consumer()
             try:
                 self._forward_all(consumer, self._producer())
-            except (KafkaException, Transient) as error:
+            except (KafkaException, Transient, BufferError) as error:
                 reason = f"Kafka: {error.args[0].name()}" if isinstance(error, KafkaException) else str(error)
                 self._tools.health(reason)
                 _log.warning("the Kafka door begins again", reason=reason)
@@ -112,7 +116,7 @@ class KafkaDoor:
             },
             logger=_kafka_log,
         )
-        producer.init_transactions(_ASK_S)
+        wait(begin(producer.init_transactions, _ASK_S), _HUNG_S)
         return producer
 
     def _forward_all(self, consumer: Consumer, producer: Producer) -> None:
@@ -128,19 +132,11 @@ class KafkaDoor:
 
     def _commit(self, consumer: Consumer, producer: Producer, batch: list[Message]) -> None:
         producer.begin_transaction()
-        try:
-            for message in batch:
-                self._forward(producer, message)
-            places = {m.topic(): m.offset() + 1 for m in batch}
-            producer.send_offsets_to_transaction(
-                [TopicPartition(topic, 0, offset) for topic, offset in places.items()],
-                consumer.consumer_group_metadata(),
-                _ASK_S,
-            )
-            producer.commit_transaction(_ASK_S)
-        except (KafkaException, Transient, BufferError):
-            producer.abort_transaction(_ASK_S)
-            raise
+        for message in batch:
+            self._forward(producer, message)
+        places = {m.topic(): m.offset() + 1 for m in batch}
+        offsets = [TopicPartition(topic, 0, offset) for topic, offset in places.items()]
+        wait(begin(_end, producer, offsets, consumer.consumer_group_metadata()), _HUNG_S)
         self._slow_down(consumer, batch)
 
     def _forward(self, producer: Producer, message: Message) -> None:
@@ -181,3 +177,8 @@ class KafkaDoor:
         for topic in [t for t, until_s in self._paused.items() if until_s <= now_s]:
             del self._paused[topic]
             consumer.resume([TopicPartition(topic, 0)])
+
+
+def _end(producer: Producer, offsets: list[TopicPartition], group: Any) -> None:
+    producer.send_offsets_to_transaction(offsets, group, _ASK_S)
+    producer.commit_transaction(_ASK_S)

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from services.admission.background import begin, wait
 from services.kernel.errors import Corrupt, Transient
+from services.runtime.background import begin, wait
 
 
 def test_the_result_of_the_call_comes_back() -> None:
