@@ -32,9 +32,9 @@ class Checkpoint:
 
 
 def origin_of(log: str) -> str:
-    """Origin of the log that entries call ``<exchange>.<family>/<partition>``: ``<exchange>/<family>/<partition>``."""
+    """Origin of the log that entries call ``<exchange>.<family>/<partition>``: ``<exchange>/<family>/<partition>``; refuses ``bad-checkpoint``."""
     origin = log.replace(".", "/", 1)
-    if _ORIGIN.fullmatch(origin) is None:
+    if _ORIGIN.fullmatch(origin) is None or log_of_origin(origin) != log:
         raise Refused("bad-checkpoint", f"{log[:80]!r} is not the name of a log partition")
     return origin
 

@@ -25,6 +25,7 @@ _NAME = re.compile(r"[!-*,-~]{1,255}")  # visible ASCII without a plus sign
 _LINE = re.compile(r"— ([!-*,-~]{1,255}) ([A-Za-z0-9+/]+={0,2})")
 _SIGNED_BYTES = 64
 _TIMED_BYTES = 8 + _SIGNED_BYTES
+_NO_TEXT = b"-\n"
 
 SignBytes = Callable[[bytes], bytes]
 """Ed25519 over these bytes, as ``Signer.sign`` of the kernel's ports."""
@@ -114,8 +115,11 @@ def _bytes_of(text: str) -> bytes:
 
 
 def format_note(note: Note) -> bytes:
-    """The bytes of a note: its text, an empty line, the signature lines."""
-    return note.text + "".join(["\n", *(f"{signature.line()}\n" for signature in note.signatures)]).encode()
+    """The bytes of a note: its text, an empty line, the signature lines. Refuses ``bad-note`` what the parser would not take."""
+    data = note.text + "".join(["\n", *(f"{signature.line()}\n" for signature in note.signatures)]).encode()
+    if parse_note(data) != note:
+        raise _refuse("the text of a note ends in its one last line end, and has no signature lines in it")
+    return data
 
 
 def parse_note(data: bytes) -> Note:
@@ -123,7 +127,7 @@ def parse_note(data: bytes) -> Note:
     if len(data) > MAX_NOTE_BYTES:
         raise _refuse(f"a note has at most {MAX_NOTE_BYTES} bytes")
     cut = data.rfind(b"\n\n")
-    if cut <= 0 or not data.endswith(b"\n"):
+    if cut < 0 or not data.endswith(b"\n"):
         raise _refuse("a note is a text, an empty line and signature lines, each with its line end")
     try:
         lines = data[cut + 2 : -1].decode().split("\n")
@@ -149,7 +153,10 @@ def _signature(line: str) -> NoteSignature:
 
 def parse_signature_lines(data: bytes) -> tuple[NoteSignature, ...]:
     """Reads signature lines alone, as a witness answers them; refuses ``bad-note``."""
-    return parse_note(b"-\n\n" + data).signatures
+    note = parse_note(_NO_TEXT + b"\n" + data)
+    if note.text != _NO_TEXT:
+        raise _refuse("signature lines have nothing before or between them")
+    return note.signatures
 
 
 def sign_note(text: bytes, name: str, public_key: bytes, sign: SignBytes) -> NoteSignature:
@@ -158,7 +165,12 @@ def sign_note(text: bytes, name: str, public_key: bytes, sign: SignBytes) -> Not
 
 
 def cosign_note(text: bytes, name: str, public_key: bytes, sign: SignBytes, time_s: int) -> NoteSignature:
-    """A cosignature/v1 line: as of ``time_s`` (POSIX) this is the largest consistent tree that the witness has seen."""
+    """A cosignature/v1 line: as of ``time_s`` (POSIX) this is the largest consistent tree that the witness has seen.
+
+    Refuses ``bad-note`` a time that its eight bytes may not hold.
+    """
+    if not 0 <= time_s <= MAX_TIME_S:
+        raise _refuse(f"the time of a cosignature is 0 to {MAX_TIME_S}")
     value = time_s.to_bytes(8, "big") + sign(_cosigned(text, time_s))
     return NoteSignature(name, NoteKey(name, COSIGNATURE, public_key).key_hash, value)
 

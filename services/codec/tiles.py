@@ -16,6 +16,7 @@ WIDTH = 256
 HEIGHT = 8
 HASH = 32
 MAX_SIZE = 10**18
+MAX_ENTRY_BYTES = 0xFFFF
 _LENGTH = struct.Struct(">H")
 
 Read = Callable[[str], bytes | None]
@@ -84,7 +85,9 @@ def new_tiles(old_size: int, size: int) -> Iterator[tuple[int, int, int]]:
 
 
 def pack_bundle(entries: Sequence[bytes]) -> bytes:
-    """An entry bundle: each entry after its length in two bytes, big-endian."""
+    """An entry bundle: each entry after its length in two bytes, big-endian; refuses ``bad-tile`` an entry that is too long for them."""
+    if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
+        raise Refused("bad-tile", f"an entry in a bundle has at most {MAX_ENTRY_BYTES} bytes")
     return b"".join([piece for entry in entries for piece in (_LENGTH.pack(len(entry)), entry)])
 
 
@@ -114,25 +117,31 @@ class Tree:
         self._known: dict[tuple[int, int], bytes] = {}
 
     def leaf(self, index: int) -> bytes:
-        """Hash of an entry."""
-        return self._node(0, index)
+        """Hash of an entry; refuses ``not-in-log``."""
+        self._check(index)
+        return self._hash(0, index)
 
     def root(self) -> bytes:
         """Root over all entries; to be compared with a checkpoint before anything else is believed."""
-        return self.subtree(0, self.size) if self.size else EMPTY_ROOT
+        return self._subtree(0, self.size) if self.size else EMPTY_ROOT
 
     def subtree(self, start: int, end: int) -> bytes:
-        """MTH(D[start:end]) of RFC 6962; ``start`` is a multiple of the least power of two not below the length."""
+        """MTH(D[start:end]) of RFC 6962; refuses ``not-in-log`` what is no subtree: ``start`` has to be a multiple of the least power of
+        two that is not below the length."""
+        if not 0 <= start < end <= self.size or start & ((1 << (end - start - 1).bit_length()) - 1):
+            raise Refused("not-in-log", f"entries {start} to {end} are no subtree of the {self.size} of this tree")
+        return self._subtree(start, end)
+
+    def _subtree(self, start: int, end: int) -> bytes:
         length = end - start
         if length & (length - 1) == 0:
             return self._node(length.bit_length() - 1, start // length)
         half = 1 << ((length - 1).bit_length() - 1)
-        return node_hash(self.subtree(start, start + half), self.subtree(start + half, end))
+        return node_hash(self._subtree(start, start + half), self._subtree(start + half, end))
 
     def inclusion(self, index: int) -> tuple[bytes, ...]:
         """Path of RFC 6962 section 2.1.1 from the leaf up."""
-        if not 0 <= index < self.size:
-            raise Refused("not-in-log", f"entry {index} is not among the {self.size} of this tree")
+        self._check(index)
         return tuple(self._inclusion(index, 0, self.size))
 
     def consistency(self, old_size: int) -> tuple[bytes, ...]:
@@ -141,21 +150,25 @@ class Tree:
             raise Refused("not-in-log", f"a tree of {self.size} does not contain one of {old_size}")
         return tuple(self._consistency(old_size, 0, self.size, whole=True)) if old_size else ()
 
+    def _check(self, index: int) -> None:
+        if not 0 <= index < self.size:
+            raise Refused("not-in-log", f"entry {index} is not among the {self.size} of this tree")
+
     def _inclusion(self, index: int, start: int, end: int) -> list[bytes]:
         if end - start == 1:
             return []
         half = start + (1 << ((end - start - 1).bit_length() - 1))
         if index < half:
-            return [*self._inclusion(index, start, half), self.subtree(half, end)]
-        return [*self._inclusion(index, half, end), self.subtree(start, half)]
+            return [*self._inclusion(index, start, half), self._subtree(half, end)]
+        return [*self._inclusion(index, half, end), self._subtree(start, half)]
 
     def _consistency(self, old_size: int, start: int, end: int, *, whole: bool) -> list[bytes]:
         if old_size == end:
-            return [] if whole else [self.subtree(start, end)]
+            return [] if whole else [self._subtree(start, end)]
         half = start + (1 << ((end - start - 1).bit_length() - 1))
         if old_size <= half:
-            return [*self._consistency(old_size, start, half, whole=whole), self.subtree(half, end)]
-        return [*self._consistency(old_size, half, end, whole=False), self.subtree(start, half)]
+            return [*self._consistency(old_size, start, half, whole=whole), self._subtree(half, end)]
+        return [*self._consistency(old_size, half, end, whole=False), self._subtree(start, half)]
 
     def _node(self, height: int, index: int) -> bytes:
         """Root of the full subtree of 2^height entries."""

@@ -1,6 +1,7 @@
 """Trust policies (C2SP tlog-policy): which logs, which witnesses, and which of them together make a checkpoint witnessed.
 
-Specification: ``services/ledger/FORMAT.md`` section 6.5. Narrower than C2SP in one point: ASCII names only, comments may be UTF-8.
+Specification: ``services/ledger/FORMAT.md`` section 6.5. Narrower than C2SP: names and URLs are ASCII (comments need not be), a log has one key,
+and a log signs with Ed25519, a witness with cosignature/v1. URLs are read over and not kept.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 
 from services.codec.checkpoint import Checkpoint, parse_checkpoint
-from services.codec.merkle import leaf_hash, root_from_path
+from services.codec.merkle import leaf_hash, path_length, root_from_path
 from services.codec.note import MAX_NOTE_BYTES, Note, format_note, parse_note
 from services.kernel.errors import Refused
 
@@ -42,7 +42,8 @@ def format_proof(proof: TlogProof) -> bytes:
 
 
 def parse_proof(data: bytes) -> TlogProof:
-    """Inverse of :func:`format_proof`; refuses ``bad-proof``, ``bad-note``, ``bad-checkpoint`` anything that it would not write."""
+    """Inverse of :func:`format_proof`; refuses ``bad-proof``, ``bad-note``, ``bad-checkpoint`` anything that it would not write, and a path whose
+    length is not that of its index and size."""
     head, empty, note = data.partition(b"\n\n")
     lines = head.decode("latin-1").split("\n")
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
@@ -56,9 +57,11 @@ def parse_proof(data: bytes) -> TlogProof:
         or not all(_HASH.fullmatch(line) for line in lines[2:])
     ):
         raise Refused("bad-proof", "a proof is its first line, an index, hashes, an empty line and a checkpoint")
-    parsed = parse_note(note)
-    parse_checkpoint(parsed.text)
-    return TlogProof(int(index[1]), tuple(a2b_base64(line) for line in lines[2:]), parsed)
+    proof = TlogProof(int(index[1]), tuple(a2b_base64(line) for line in lines[2:]), parse_note(note))
+    size = proof.checkpoint.size
+    if proof.index >= size or len(proof.path) != path_length(proof.index, size):
+        raise Refused("bad-proof", f"{len(proof.path)} hashes are no path of entry {proof.index} in a tree of {size}")
+    return proof
 
 
 def proves(proof: TlogProof, entry: bytes) -> bool:
