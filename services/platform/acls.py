@@ -128,7 +128,8 @@ def _writes(principal: str, topic: str, pattern: str = "literal") -> Iterable[Gr
 
 
 def _transactions(principal: str, topics: Topics) -> Iterable[Grant]:
-    """Ids that begin with the principal's own name: one for each instance of the process."""
+    """Ids that begin with the principal's own name: one for each instance of the process (``<prefix>-admission-…``), and
+    of each of its parts that writes in transactions (``<prefix>-gateway-door-…``)."""
     own = principal.removeprefix("User:")
     for operation in ("write", "describe"):
         yield Grant(principal, operation, "transactional_id", own, "prefixed")

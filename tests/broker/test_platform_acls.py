@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import GroupAuthorizationFailedError, KafkaError
@@ -121,6 +121,35 @@ def test_nobody_writes_what_is_not_theirs(guarded, user, topic):
     with pytest.raises(KafkaError) as refused:
         write(guarded, user, topic)
     assert "Authorization" in repr(refused.value)
+
+
+def transact(settings: CommonSettings, user: str, transactional_id: str, topic: str, outbox: str, group: str) -> str:
+    """Forwards in a transaction as the Kafka door does; ``committed``, or the name of the error the broker answered."""
+    login = {"sasl.username": user, "sasl.password": f"{user}-word"}
+    consumer = Consumer({**settings.librdkafka(), **login, "group.id": group, "enable.auto.commit": False})
+    producer = Producer({**settings.librdkafka(), **login, "transactional.id": transactional_id})
+    try:
+        consumer.subscribe([outbox])
+        consumer.poll(10)
+        producer.init_transactions(10)
+        producer.begin_transaction()
+        producer.produce(topic, b"v", b"k")
+        producer.send_offsets_to_transaction([TopicPartition(outbox, 0, 0)], consumer.consumer_group_metadata(), 10)
+        producer.commit_transaction(10)
+        return "committed"
+    except KafkaException as error:
+        return error.args[0].name()
+    finally:
+        consumer.close()
+
+
+def test_the_kafka_door_writes_in_transactions_under_ids_of_its_own_and_under_no_others(guarded):
+    proposals, outbox = TOPICS.proposals("clues"), TOPICS.outbox(WHO)
+    door, admission = f"{TOPICS.prefix}-gateway-door-gateway-0", f"{GROUPS.admission}-admission-0"
+    assert transact(guarded, "ipx-gateway", door, proposals, outbox, GROUPS.outboxes) == "committed"
+    refused = "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"
+    assert transact(guarded, "ipx-gateway", admission, proposals, outbox, GROUPS.outboxes) == refused
+    assert transact(guarded, WHO, door, TOPICS.outbox(WHO), TOPICS.inbox(WHO), GROUPS.inbox(WHO)) == refused
 
 
 def test_a_participant_does_not_read_the_inbox_or_commit_in_the_group_of_another(guarded):

@@ -59,6 +59,18 @@ def test_who_writes_in_transactions_has_ids_that_begin_with_its_own_name():
     assert ids == {("User:ipx-admission", "ipx-admission"), ("User:ipx-gateway", "ipx-gateway")}
 
 
+def test_every_instance_of_admission_and_of_the_kafka_door_may_write_in_transactions_under_its_own_ids_alone():
+    def may(principal: str, name: str) -> bool:
+        return any(g.principal == principal and covers(g, "transactional_id", name) for g in GRANTS)
+
+    for instance in ("gateway-0", "b"):
+        assert may("User:ipx-gateway", f"{TOPICS.prefix}-gateway-door-{instance}")
+        assert may("User:ipx-admission", f"{GROUPS.admission}-{instance}")
+        assert not may("User:ipx-gateway", f"{GROUPS.admission}-{instance}")
+        assert not may("User:ipx-admission", f"{TOPICS.prefix}-gateway-door-{instance}")
+        assert not may(f"User:{WHO}", f"{TOPICS.prefix}-gateway-door-{instance}")
+
+
 def test_the_plan_is_ordered_and_names_nothing_twice():
     assert list(GRANTS) == sorted(set(GRANTS))
     assert plan(TOPICS, GROUPS, load_topics(), [OTHER, WHO, WHO]) == GRANTS
