@@ -32,7 +32,10 @@ class Label:
     limit: int
 
 
-CHECK = Label("check", 32)
+CHECK = Label("check", 512)
+"""Names of checks come from the configuration alone. A node has four for each participant and one of its own: 512 is for 127,
+more than the 41 cities have with three organs each."""
+
 CODE = Label("code", 64)
 FAMILY = Label("family", 16)
 PARTICIPANT = Label("participant", 1024)

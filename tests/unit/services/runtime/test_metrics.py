@@ -69,6 +69,16 @@ def test_labels_are_those_of_the_list(labels):
         made("admission").add(m.ADMISSION_REFUSED, **labels)
 
 
+def test_the_checks_of_a_node_of_every_city_are_told_apart():
+    metrics = made("node")
+    names = ["members", *(f"{city}/{what}" for city in range(41 * 3) for what in ("inbox", "outbox", "city", "pull"))]
+    for name in names:
+        metrics.set(m.HEALTH_PASSING, 1, check=name)
+    told = metrics.exposition().decode()
+    assert all(f'check="{name}"' in told for name in names)
+    assert f'check="{m.OTHER}"' not in told
+
+
 def test_past_its_bound_a_label_says_other():
     metrics = made("admission")
     for number in range(m.CODE.limit + 5):
