@@ -24,7 +24,7 @@ from services.kernel.errors import Transient
 from services.kernel.ports import Entropy
 from services.runtime.background import begin, wait
 from services.runtime.logging import get_logger
-from services.runtime.metrics import GATEWAY_PUBLISHED, GATEWAY_REQUESTS, Metrics
+from services.runtime.metrics import GATEWAY_PUBLISHED, GATEWAY_QUARANTINED, GATEWAY_REQUESTS, Metrics
 from services.runtime.topics import Groups, Topics
 
 _log = get_logger("gateway")
@@ -152,6 +152,7 @@ class KafkaDoor:
         if done.refused is None:
             tools.metrics.add(GATEWAY_PUBLISHED, family=record.topic.removesuffix(".in").rpartition(".")[2])
         else:
+            tools.metrics.add(GATEWAY_QUARANTINED, participant=owner, code=done.refused.code)
             _log.warning(
                 "a record of an outbox went to the quarantine",
                 participant=owner,

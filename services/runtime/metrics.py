@@ -175,6 +175,13 @@ GATEWAY_PRODUCE_FAILURES = Counter(
     "events that Kafka did not take in time; the caller was told",
     "Kafka 未能及时接收、已告知调用方的事件",
 )
+GATEWAY_QUARANTINED = Counter(
+    "gateway",
+    "quarantined_records",
+    "records of a participant's outbox that were kept in the quarantine and that nobody was answered for, by the outbox's owner",
+    "参与方发件主题中被隔离且未获答复的记录（按发件主题所有者）",
+    (PARTICIPANT, CODE),
+)
 
 NODE_PULLED = Counter(
     "node", "pulled_records", "records read from the city's system", "从本地业务系统读取的记录", (TARGET,)

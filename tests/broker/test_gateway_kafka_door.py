@@ -70,6 +70,13 @@ def test_who_writes_in_anothers_name_is_not_heard_and_the_record_is_kept(exchang
         assert headers["ipx_origin"] == f"{exchange.topics.outbox(HANGZHOU)}/0@0".encode()
         assert [e.statement.id for e in admission.read] == [honest.statement.id]
 
+        counted = f'ipx_gateway_quarantined_records_total{{code="forbidden",participant="{HANGZHOU}"}} 1.0'
+        assert counted in gateway.get("/metrics").body.decode()
+        until(lambda: nanjing.inbox("start")["items"])
+        assert [i["id"] for i in nanjing.inbox("start")["items"]] == [honest.statement.id]  # no refusal of a forgery
+        for participant in (nanjing, hangzhou):
+            assert participant.get(f"/v1/events/{forged.statement.id}").status == 404
+
 
 def test_a_restart_forwards_what_came_meanwhile_and_nothing_again(exchange) -> None:
     with SmallAdmission(exchange) as admission:
