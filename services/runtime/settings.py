@@ -23,6 +23,7 @@ DEFAULT_STATE_DIR = ".ipx"
 
 ROOMS = (
     "admission",
+    "audit",
     "bench",
     "city",
     "clues",
