@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from services.runtime.settings import CommonSettings
     from services.runtime.topics import Groups, Topics
 
+HERE = Path(__file__).parent
 PLATFORM = "kafka,registry,postgres"
 START_TIMEOUT_S = 600  # the first run on a machine fetches the artifacts
 TAIL_LINES = 15
@@ -180,6 +181,19 @@ def _exchange(platform: RunningPlatform) -> Iterator[TestExchange]:
         with connect(platform.postgres_dsn) as connection:
             connection.execute(f'drop database if exists "{name}" with (force)')  # the name is ours, letters and digits
         shutil.rmtree(state_dir, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, and with ``--dist loadgroup`` the tests of a file stay together; those of the system, which share one
+    exchange and its cities, all of them."""
+    for item in items:
+        name = "system" if "system" in _folders(item) else item.path.name
+        item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: ("system" not in _folders(item), "broker" not in _folders(item)))
+
+
+def _folders(item: pytest.Item) -> tuple[str, ...]:
+    return item.path.relative_to(HERE).parts[:-1]
 
 
 @pytest.hookimpl(wrapper=True)
