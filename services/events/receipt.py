@@ -123,4 +123,72 @@ class OutcomesRecorded:
     outcomes: tuple[OutcomeItem, ...]
 
 
-ReceiptEvent = Delivered | Committed | Rejected | NotCommitted | StepMissing | OutcomesRecorded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderCount:
+    """What of it came from one sender."""
+
+    source: str
+    count: int
+    first_number: int
+    last_number: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletenessStated:
+    """Derived: what the exchange delivered to one recipient from one log partition on one day."""
+
+    TYPE: ClassVar[str] = "cn.ipx.receipt.CompletenessStated"
+
+    recipient: str
+    log: str
+    admitted_on: int
+    first_number: int
+    count: int
+    root: str
+    senders: tuple[SenderCount, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletenessConfirmed:
+    """The recipient's node has exactly what the exchange states."""
+
+    TYPE: ClassVar[str] = "cn.ipx.receipt.CompletenessConfirmed"
+
+    event: str
+    recipient: str
+    log: str
+    admitted_on: int
+    first_number: int
+    count: int
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletenessDisputed:
+    """The recipient's node has something else than the exchange states."""
+
+    TYPE: ClassVar[str] = "cn.ipx.receipt.CompletenessDisputed"
+
+    event: str
+    recipient: str
+    log: str
+    admitted_on: int
+    first_number: int | None = None
+    count: int
+    root: str | None = None
+    differs_at: int
+    source: str | None = None
+
+
+ReceiptEvent = (
+    Delivered
+    | Committed
+    | Rejected
+    | NotCommitted
+    | StepMissing
+    | OutcomesRecorded
+    | CompletenessStated
+    | CompletenessConfirmed
+    | CompletenessDisputed
+)

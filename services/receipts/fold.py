@@ -14,7 +14,6 @@ from services.events.receipt import (
     Committed,
     Delivered,
     NotCommitted,
-    OutcomesRecorded,
     ReceiptEvent,
     Rejected,
     StepMissing,
@@ -45,23 +44,19 @@ def key_of(logged: Logged) -> tuple[str, ...]:
     event = logged.event
     if isinstance(event, Said):
         return (f"{event.event} {event.log}",) if logged.entry.statement.source == event.recipient else ()
-    if isinstance(event, StepMissing | OutcomesRecorded):
-        return ()  # the exchange's own words coming back
+    if isinstance(event, ReceiptEvent):
+        return ()  # this room's own words coming back, and what is said of whole days or of the log itself
     return (f"{logged.id} {logged.entry.log}",)
 
 
 def fold(state: Tracked | None, logged: Logged, world: World) -> Folded[Tracked | None]:
     """The entry of an event opens it; a receipt adds to it. A redelivered entry changes nothing."""
     event = logged.event
-    if not isinstance(event, ReceiptEvent):
-        return Folded(_with_entry(state or Tracked(logged.id, logged.entry.log), logged, world))
-    match event:
-        case Delivered() | Committed() | Rejected() | NotCommitted():
-            return Folded(_with_receipt(state or Tracked(event.event, event.log), logged, event))
-        case StepMissing() | OutcomesRecorded():
-            return Folded(state)
-        case _:
-            assert_never(event)
+    if isinstance(event, Said):
+        return Folded(_with_receipt(state or Tracked(event.event, event.log), logged, event))
+    if isinstance(event, ReceiptEvent):
+        return Folded(state)
+    return Folded(_with_entry(state or Tracked(logged.id, logged.entry.log), logged, world))
 
 
 def _with_entry(tracked: Tracked, logged: Logged, world: World) -> Tracked:
