@@ -23,6 +23,7 @@ from services.members.registry import Participant, Registry
 Rule = Callable[[Registry, Participant, Statement, dict[str, Any]], None]
 CLUES_ROOM: Final = "exchange.clues"
 RECEIPTS_ROOM: Final = "exchange.receipts"
+LEDGER: Final = "exchange.ledger"
 
 
 def check_founding(registry: Registry, statement: Statement, value: dict[str, Any]) -> None:
@@ -160,6 +161,20 @@ def _derived_by(room: str) -> Rule:
     return check
 
 
+def _states_completeness(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
+    _derived_by(LEDGER)(registry, source, statement, value)
+    if statement.addressee != value["recipient"]:
+        raise Refused("addressee-not-agreed", "it is addressed to the recipient that it counts for", field="addressee")
+
+
+def _answers_completeness(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
+    _stands_alone(statement)
+    if value["recipient"] != source.id:
+        raise Refused("not-authorised", f"{source.id} answers for its own copies only", field="recipient")
+    if statement.cause != value["event"]:
+        raise Refused("bad-reference", "the cause of an answer is the statement that it answers", field="cause")
+
+
 def _never(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
     raise Refused("not-authorised", f"{statement.type} is written by admission itself, never proposed", field="type")
 
@@ -178,6 +193,9 @@ FIXED_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         receipts.NotCommitted.TYPE: _is_receipt,
         receipts.StepMissing.TYPE: _derived_by(RECEIPTS_ROOM),
         receipts.OutcomesRecorded.TYPE: _never,
+        receipts.CompletenessStated.TYPE: _states_completeness,
+        receipts.CompletenessConfirmed.TYPE: _answers_completeness,
+        receipts.CompletenessDisputed.TYPE: _answers_completeness,
         clues.ClueResultReturned.TYPE: _derived_by(CLUES_ROOM),
         clues.MoveHadNoEffect.TYPE: _derived_by(CLUES_ROOM),
         clues.ReporterReferral.TYPE: _derived_by(CLUES_ROOM),
