@@ -1,7 +1,7 @@
 """The API page: Swagger UI from a Python package, served from here, with a policy that lets it load nothing from elsewhere.
 
-The bundled release (4.15) shows OpenAPI 3.0 only, and the document uses nothing that 3.0 has not, so the page is given
-the same document under that number; ``/openapi.json`` says 3.1.
+The bundled release (4.15) knows OpenAPI 3.0 only, and the document, which says 3.1, uses nothing that 3.0 has not. So the
+page reads ``/openapi.json``, the only document there is, gives the viewer 3.0 as its number in memory, and shows the true one.
 """
 
 from __future__ import annotations
@@ -27,9 +27,23 @@ _ASSETS: Mapping[str, bytes] = {
     "favicon-32x32.png": b"image/png",
 }
 _START = """\
-window.onload = () => {
+window.onload = async () => {
+  const reply = await fetch("/openapi.json");
+  if (!reply.ok) {
+    document.getElementById("page").textContent = `/openapi.json: ${reply.status}`;
+    return;
+  }
+  const told = await reply.json();
+  const stamped = (React, text) =>
+    React.createElement("small", { className: "version-stamp" }, React.createElement("pre", { className: "version" }, text));
+  const trueVersion = () => ({
+    wrapComponents: {
+      VersionStamp: (_, { React }) => ({ version }) =>
+        React.createElement("span", null, stamped(React, version), stamped(React, `OpenAPI ${told.openapi}`)),
+    },
+  });
   window.ui = SwaggerUIBundle({
-    url: "/docs/openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null,
+    spec: { ...told, openapi: "3.0.3" }, dom_id: "#page", deepLinking: true, validatorUrl: null, plugins: [trueVersion],
     defaultModelsExpandDepth: 0, tryItOutEnabled: false, syntaxHighlight: { activated: false },
   });
 };
@@ -46,10 +60,9 @@ _PAGE = """\
 <script src="/docs/swagger-ui-bundle.js"></script>
 <script src="/docs/start.js"></script>
 </head>
-<body><div id="page"></div></body>
+<body><div id="page"></div><p class="swagger-ui wrapper"><a href="/openapi.json">/openapi.json</a></p></body>
 </html>
 """
-_VIEWER_VERSION = "3.0.3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +70,6 @@ class Pages:
     """The API document, the page that shows it, and what the page needs."""
 
     document: bytes
-    viewed: bytes
     assets: Mapping[str, tuple[bytes, bytes]]
 
     async def openapi(self, incoming: Incoming) -> Reply:
@@ -71,8 +83,6 @@ class Pages:
     async def asset(self, incoming: Incoming) -> Reply:
         """``GET /docs/{name}``; refuses ``not-found`` any name but the few that the page uses."""
         name = incoming.path_values["name"]
-        if name == "openapi.json":
-            return Reply(200, self.viewed)
         if name == "start.js":
             return Reply(200, _START.encode(), b"text/javascript; charset=utf-8", (_KEPT,))
         found = self.assets.get(name)
@@ -88,8 +98,7 @@ def load_pages(document: Mapping[str, Any]) -> Pages:
         assets = {name: (kind, (vendored / name).read_bytes()) for name, kind in _ASSETS.items()}
     except OSError as error:
         raise BadSettings(f"the API page's viewer is not whole: {error}") from error
-    viewed = {**document, "openapi": _VIEWER_VERSION}
-    return Pages(_dumped(document), _dumped(viewed), assets)
+    return Pages(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode(), assets)
 
 
 def _vendored() -> Path:
@@ -98,7 +107,3 @@ def _vendored() -> Path:
     if not folders:
         raise BadSettings("the package swagger-ui-bundle is not installed")
     return folders[-1]
-
-
-def _dumped(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
