@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from connectors.kit.shapes import OutgoingRefused
-from connectors.node import deliveries, notices, outbox, places, receipts
+from connectors.node import completeness, deliveries, notices, outbox, places, receipts
 from connectors.node.deliveries import Delivery
 from connectors.node.journal import Change
 from connectors.node.numbering import Gap, Numbers, Place
@@ -23,7 +23,7 @@ from connectors.node.outbox import Outcome
 from connectors.node.site import Site
 from connectors.node.verify import Unverified, Verified, VerifiedOutcomes
 from connectors.node.wire import Copy
-from services.events.receipt import Committed, Delivered, NotCommitted, Rejected
+from services.events.receipt import Committed, CompletenessStated, Delivered, NotCommitted, Rejected, StepMissing
 from services.kernel.families import family_of
 from services.kernel.instants import parse_instant
 from services.kernel.parties import organ_type_of
@@ -95,6 +95,7 @@ class Arrivals:
         if isinstance(found, VerifiedOutcomes):
             self._settle(change, found, now_ms, arrived)
             return
+        completeness.keep(change.db, self._site.participant, found)
         # (9) the id is not known with another statement
         statement = found.statement
         known = deliveries.digest_of(change.db, self._site.participant, statement.id)
@@ -110,7 +111,7 @@ class Arrivals:
         row = self._row(found, registry, now_ms)
         if family_of(row.type) == RECEIPTS:
             arrived.receipts += 1
-            self._progress(change, row.type, found.value, now_ms)
+            self._hear(change, found, now_ms)
             if row.target is not None:
                 deliveries.insert(change.db, replace(row, receipted=False))
             return
@@ -180,10 +181,18 @@ class Arrivals:
         reason = "同一标识已随另一声明收到 the id came before with another statement"
         change.receipts.append(receipts.rejected(reported, now_ms, code=CONFLICT, reason=reason, step=CONFLICT))
 
-    def _progress(self, change: Change, event_type: str, value: dict[str, Any], now_ms: int) -> None:
-        """A receipt of another node about an event of ours: it shows how far that has come."""
-        step, detail = _step_of(event_type, value)
-        outbox.progressed(change.db, value["event"], value["recipient"], step, now_ms, detail)
+    def _hear(self, change: Change, found: Verified, now_ms: int) -> None:
+        """A receipt: how far an event of ours has come, or a statement of completeness, which is answered; any other is only read."""
+        value, event_type = found.value, found.statement.type
+        if event_type == CompletenessStated.TYPE:
+            said = completeness.answer(change.db, self._site.participant, found, now_ms)
+            if said is not None:
+                change.receipts.append(said)
+            return
+        heard = _step_of(event_type, value)
+        if heard is not None:
+            step, detail = heard
+            outbox.progressed(change.db, value["event"], value["recipient"], step, now_ms, detail)
 
     def _settle(self, change: Change, found: VerifiedOutcomes, now_ms: int, arrived: Arrived) -> None:
         for item in found.value["outcomes"]:
@@ -238,7 +247,7 @@ def _outcome(item: dict[str, Any]) -> Outcome:
     )
 
 
-def _step_of(event_type: str, value: dict[str, Any]) -> tuple[str, str | None]:
+def _step_of(event_type: str, value: dict[str, Any]) -> tuple[str, str | None] | None:
     match event_type:
         case Delivered.TYPE:
             return "delivered", None
@@ -248,5 +257,7 @@ def _step_of(event_type: str, value: dict[str, Any]) -> tuple[str, str | None]:
             return "rejected", value["code"]
         case NotCommitted.TYPE:
             return ("not-committed" if value["still_trying"] else "given-up"), value["last_error"]
-        case _:
+        case StepMissing.TYPE:
             return f"missing-{value['step']}", None
+        case _:
+            return None

@@ -1,17 +1,25 @@
 """The receipts a node signs, with ids that follow from what they report. Pure. Design section 10.
 
 The id of a receipt is the UUIDv8 of participant, event id and step, so the same step is reported once however often the node
-comes back to it. Receipts move under no agreement; their one addressee is the source of the event, their cause the event.
+comes back to it. Receipts move under no agreement; their one addressee is the source of the event (an answer to a statement of completeness
+has none), their cause the event.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.events.receipt import Committed, Delivered, NotCommitted, Rejected
+from services.events.receipt import (
+    Committed,
+    CompletenessConfirmed,
+    CompletenessDisputed,
+    Delivered,
+    NotCommitted,
+    Rejected,
+)
 from services.kernel.ids import uuid8
 
-AnyReceipt = Delivered | Committed | Rejected | NotCommitted
+AnyReceipt = Delivered | Committed | Rejected | NotCommitted | CompletenessConfirmed | CompletenessDisputed
 
 
 @dataclass(frozen=True, slots=True)

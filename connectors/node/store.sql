@@ -115,3 +115,26 @@ create table if not exists unverified (
   at_ms       integer not null,
   primary key (participant, digest)
 ) without rowid;
+
+-- the entries behind the copies that came, by number: what a statement of completeness is compared with; no content
+create table if not exists copies (
+  participant text not null,
+  log         text not null,
+  number      integer not null,
+  day         integer not null,              -- of `admitted` in Asia/Shanghai, days since 1970-01-01
+  source      text not null,
+  leaf        blob not null,                 -- leaf hash of the entry
+  primary key (participant, log, number)
+) without rowid;
+create index if not exists copies_day on copies (participant, log, day, number);
+
+-- the number from which on they are kept, where the database is older than the table above: it had taken copies before
+create table if not exists copies_from (
+  participant text not null,
+  log         text not null,
+  number      integer not null,
+  primary key (participant, log)
+) without rowid;
+insert into copies_from select participant, log, next from numbers
+  where next > 0 and not exists (select 1 from about where name = 'copies');
+insert or ignore into about values ('copies', 'kept');
