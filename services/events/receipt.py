@@ -181,6 +181,25 @@ class CompletenessDisputed:
     source: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitViewFound:
+    """A witness holds two checkpoints that the exchange signed of one log and that contradict one another."""
+
+    TYPE: ClassVar[str] = "cn.ipx.receipt.SplitViewFound"
+
+    origin: str
+    seen_size: int
+    seen_root: str
+    seen_note: bytes
+    offered_size: int
+    offered_root: str
+    offered_note: bytes
+    prefix_root: str | None = None
+    proof: bytes = b""
+    found_at: int
+    node: str | None = None
+
+
 ReceiptEvent = (
     Delivered
     | Committed
@@ -191,4 +210,5 @@ ReceiptEvent = (
     | CompletenessStated
     | CompletenessConfirmed
     | CompletenessDisputed
+    | SplitViewFound
 )
