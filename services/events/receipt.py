@@ -195,7 +195,7 @@ class SplitViewFound:
     offered_root: str
     offered_note: bytes
     prefix_root: str | None = None
-    proof: bytes = b""
+    proof: bytes
     found_at: int
     node: str | None = None
 
