@@ -19,6 +19,7 @@ from services.events import receipt as receipts
 from services.kernel.errors import Refused
 from services.kernel.parties import CUSTOMS, EXCHANGE, agreement_ref, division_of, organ_type_of
 from services.members.registry import Participant, Registry
+from services.members.split_view import reports_split_view
 
 Rule = Callable[[Registry, Participant, Statement, dict[str, Any]], None]
 CLUES_ROOM: Final = "exchange.clues"
@@ -196,6 +197,7 @@ FIXED_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         receipts.CompletenessStated.TYPE: _states_completeness,
         receipts.CompletenessConfirmed.TYPE: _answers_completeness,
         receipts.CompletenessDisputed.TYPE: _answers_completeness,
+        receipts.SplitViewFound.TYPE: reports_split_view,
         clues.ClueResultReturned.TYPE: _derived_by(CLUES_ROOM),
         clues.MoveHadNoEffect.TYPE: _derived_by(CLUES_ROOM),
         clues.ReporterReferral.TYPE: _derived_by(CLUES_ROOM),
