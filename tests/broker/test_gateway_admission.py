@@ -11,8 +11,11 @@ import pytest
 
 from services.codec.cloudevents import envelope_from_structured, envelope_to_structured
 from services.codec.envelope import Envelope
-from tests.broker.admission_rig import HANGZHOU, HANGZHOU_IP, NANJING, POLICE, RELEASED, STRANGER, Rig, founded
+from services.codec.numbering import parse_numbering
+from services.events.receipt import Committed, Delivered
+from tests.broker.admission_rig import CLOCK, HANGZHOU, HANGZHOU_IP, NANJING, POLICE, RELEASED, STRANGER, Rig, founded
 from tests.broker.gateway_running import Client, RunningGateway, running_gateway, until
+from tests.broker.room_rig import Worker
 
 SECRETS = ("13900000000", "张某")
 """The reporter's phone, which the agreement discloses to nobody, and name, which it discloses to the market regulator."""
@@ -29,6 +32,13 @@ def rig(make_exchange) -> Iterator[Rig]:
 def gateway(rig: Rig) -> Iterator[RunningGateway]:
     with running_gateway(rig.exchange, IPX_ROOT_KEY="") as running:
         yield running
+
+
+@pytest.fixture
+def receipts_room(rig: Rig) -> Iterator[Worker]:
+    worker = Worker(rig.exchange, ("-m", "services", "room", "run", "receipts"), IPX_ROOM_TICK_S="0.3")
+    yield worker
+    worker.stop()
 
 
 def client(gateway: RunningGateway, rig: Rig, participant: str) -> Client:
@@ -103,6 +113,51 @@ def test_a_recipient_sees_what_the_agreement_discloses_and_nothing_else_anywhere
     logs = "\n".join(json.dumps(line, ensure_ascii=False) for line in gateway.lines())
     for place in (raw, status, bodies, logs, gateway.get("/metrics").body.decode()):
         assert not any(secret in place for secret in SECRETS)
+
+
+def test_the_status_of_an_event_follows_the_receipts_as_the_room_folds_them_each_party_its_own(
+    gateway, rig, receipts_room
+) -> None:
+    nanjing, hangzhou = client(gateway, rig, NANJING), client(gateway, rig, HANGZHOU)
+    event = rig.clue(9)
+    place = outcome(nanjing.publish(event, wait=20))
+
+    def status(viewer: Client) -> dict[str, Any]:
+        reply = viewer.get(f"/v1/events/{event.statement.id}")
+        return dict(reply.json()) if reply.status == 200 else {"recipients": []}
+
+    def of(recipient: str) -> dict[str, Any]:
+        return next((row for row in status(nanjing)["recipients"] if row["recipient"] == recipient), {"status": None})
+
+    until(lambda: of(HANGZHOU)["status"] == "admitted", 60)
+    admitted = status(nanjing)
+    assert (admitted["log"], admitted["seq"]) == (place["log"], place["seq"])
+    assert admitted["outcome"]["outcome"] == "admitted"
+    assert {row["recipient"] for row in admitted["recipients"]} == {HANGZHOU, HANGZHOU_IP}
+
+    until(lambda: _copy(hangzhou, event) is not None)
+    numbered = parse_numbering(_copy(hangzhou, event).delivery)
+    told = {"event": event.statement.id, "recipient": HANGZHOU, "log": numbered.log, "number": numbered.number}
+    about = {"subject": event.statement.subject, "addressee": NANJING, "cause": event.statement.id}
+    delivered = rig.event(Delivered(**told, delivered_at=CLOCK.now_ms()), HANGZHOU, **about)
+    assert outcome(hangzhou.publish(delivered, wait=20))["outcome"] == "admitted"
+    until(lambda: of(HANGZHOU)["status"] == "delivered", 30)
+
+    taken = Committed(**told, committed_at=CLOCK.now_ms(), reference="杭市监2026-9")
+    assert outcome(hangzhou.publish(rig.event(taken, HANGZHOU, **about), wait=20))["outcome"] == "admitted"
+    until(lambda: of(HANGZHOU)["status"] == "committed", 30)
+    steps = of(HANGZHOU)["steps"]
+    assert [(step["step"], step.get("reference")) for step in steps] == [
+        ("delivered", None),
+        ("committed", "杭市监2026-9"),
+    ]
+    assert of(HANGZHOU)["number"] == numbered.number
+    assert of(HANGZHOU_IP)["status"] == "admitted"
+
+    own = status(hangzhou)
+    assert [row["recipient"] for row in own["recipients"]] == [HANGZHOU]  # not how far others have come
+    assert "outcome" not in own
+    assert client(gateway, rig, POLICE).get(f"/v1/events/{event.statement.id}").status == 404
 
 
 def test_an_error_does_not_repeat_what_the_event_holds(gateway, rig) -> None:
