@@ -12,6 +12,7 @@ from services.codec.merkle import (
     EMPTY_ROOT,
     RightEdge,
     climb,
+    is_consistent,
     leaf_hash,
     levels_of,
     node_hash,
@@ -20,6 +21,7 @@ from services.codec.merkle import (
     root_from_path,
 )
 from services.kernel.errors import Corrupt
+from tests.unit.services.codec.logs import RFC
 
 
 def mth(entries: list[bytes]) -> bytes:
@@ -156,3 +158,52 @@ def test_leaves_appended_at_once_make_the_edge_of_leaves_appended_one_by_one(lea
     for leaf in leaves:
         one_by_one = one_by_one.append(leaf)
     assert RightEdge().extend(leaves[:at]).extend(leaves[at:]) == one_by_one
+
+
+@pytest.mark.parametrize("size", range(1, 71))
+def test_a_consistency_proof_of_rfc_6962_is_taken_and_none_other_of_its_sizes(size: int) -> None:
+    root = RFC.mth(0, size)
+    for old in range(1, size):
+        old_root, proof = RFC.mth(0, old), RFC.proof(old, size)
+        assert is_consistent(old, old_root, size, root, proof)
+        assert not is_consistent(old, root, size, root, proof)
+        assert not is_consistent(old, old_root, size, old_root, proof)
+        assert not is_consistent(old, old_root, size, root, proof[:-1])
+        assert not is_consistent(old, old_root, size, root, proof[1:])
+        assert not is_consistent(old, old_root, size, root, [*proof, root])
+        assert not is_consistent(old, old_root, size, root, [old_root, *proof])
+        for at in range(len(proof)):
+            changed = [*proof[:at], bytes([proof[at][0] ^ 1]) + proof[at][1:], *proof[at + 1 :]]
+            assert not is_consistent(old, old_root, size, root, changed)
+
+
+@given(st.integers(1, 70), st.data())
+def test_a_consistency_proof_is_one_of_its_own_sizes_alone(size: int, data: st.DataObject) -> None:
+    old = data.draw(st.integers(1, size))
+    proof = RFC.proof(old, size) if old < size else []
+    other, larger = data.draw(st.integers(-1, 72)), data.draw(st.integers(-1, 72))
+    taken = is_consistent(other, RFC.mth(0, max(0, min(other, 72))), larger, RFC.mth(0, max(0, min(larger, 72))), proof)
+    honest = 0 < other < larger and RFC.proof(other, larger) == proof
+    assert taken == (honest or (not proof and (0 == other <= larger or 0 <= other == larger)))
+
+
+def test_every_tree_continues_the_empty_one_and_itself_with_an_empty_path() -> None:
+    root, other = RFC.mth(0, 5), RFC.mth(0, 6)
+    assert is_consistent(0, EMPTY_ROOT, 5, root, [])
+    assert is_consistent(0, EMPTY_ROOT, 0, EMPTY_ROOT, [])
+    assert is_consistent(5, root, 5, root, [])
+    assert not is_consistent(0, root, 5, root, [])
+    assert not is_consistent(0, EMPTY_ROOT, 5, root, [root])
+    assert not is_consistent(5, root, 5, other, [])
+    assert not is_consistent(5, root, 5, root, [root])
+    assert not is_consistent(6, other, 5, root, [])
+    assert not is_consistent(-1, root, 5, root, [])
+    assert not is_consistent(4, RFC.mth(0, 4), 5, RFC.mth(0, 4), [])
+
+
+def test_a_tree_that_forked_is_no_continuation() -> None:
+    """The old tree and the new one share 4 of 6 entries; each proof is right for its own history."""
+    honest, forked = RFC.mth(0, 6), mth([*(f"entry {n}".encode() for n in range(4)), b"x", b"y"])
+    for proof in (RFC.proof(6, 9), RFC.proof(4, 9), []):
+        assert not is_consistent(6, forked, 9, RFC.mth(0, 9), proof)
+    assert is_consistent(6, honest, 9, RFC.mth(0, 9), RFC.proof(6, 9))
