@@ -1,1 +1,1 @@
-"""The offline verifier of evidence files: shares only the format code and the members fold with what writes them."""
+"""The offline verifier of evidence files: shares only format code and the members fold with the exchange, installable alone."""
