@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from services.codec.checkpoint import Checkpoint, format_checkpoint
 from services.codec.keys import Ed25519Signer, signer_from_seed
 from services.codec.merkle import leaf_hash, node_hash
 from services.codec.note import COSIGNATURE, ED25519, Note, NoteKey, cosign_note, sign_note
 from services.codec.tiles import WIDTH, bundle_path, new_tiles, pack_bundle, tile_path
+from services.kernel.errors import Refused
 from tests.unit.services.codec.rfc6962 import Definitions
 
 ORIGIN = "ipx/clues/0"
@@ -46,6 +49,15 @@ def tiles_of(size: int, steps: tuple[int, ...] = ()) -> dict[str, bytes]:
                 files[bundle_path(index, width)] = pack_bundle([entry(n) for n in range(first, first + width)])
         old = new
     return files
+
+
+def code_of(read: Callable[[], object]) -> str | None:
+    """The code that reading was refused with; None when it was not."""
+    try:
+        read()
+    except Refused as error:
+        return error.code
+    return None
 
 
 def checkpoint_of(size: int) -> Checkpoint:

@@ -29,7 +29,7 @@ SMALL = {size: tiles_of(size) for size in range(71)}
 
 def tree_of(size: int) -> Tree:
     """A tree of that size in the files of the largest, whose partial tiles are only those of the largest."""
-    return Tree((SMALL[size] if size in SMALL else FILES).get, size)
+    return Tree(SMALL.get(size, FILES).get, size)
 
 
 @pytest.mark.parametrize(
@@ -158,14 +158,18 @@ def test_what_is_not_in_the_tree_is_refused() -> None:
             Tree({}.get, size)
 
 
+def prove(tree: Tree, index: int) -> None:
+    tree.root()
+    tree.inclusion(index)
+
+
 @pytest.mark.parametrize("path", [tile_path(0, 273, 112), tile_path(1, 1, 17), tile_path(2, 0, 1), tile_path(0, 5)])
 def test_a_tile_that_is_gone_or_of_a_wrong_length_is_corrupt(path: str) -> None:
     index = 5 * 256 if path == tile_path(0, 5) else 69_999
     for tile in (None, FILES[path][:-1], FILES[path] + b"\x00", b""):
         tree = Tree(lambda asked, tile=tile: tile if asked == path else FILES.get(asked), LARGE)
         with pytest.raises(Corrupt):
-            tree.root()
-            tree.inclusion(index)
+            prove(tree, index)
 
 
 def test_a_partial_tile_that_is_gone_is_the_beginning_of_the_full_one() -> None:

@@ -27,6 +27,7 @@ from tests.unit.services.codec.logs import (
     TIME_S,
     WITNESSES,
     checkpoint_of,
+    code_of,
     signed,
     witness_key,
 )
@@ -114,12 +115,10 @@ def test_a_changed_byte_of_a_policy_is_refused_or_makes_another_policy(policy: P
     written = format_policy(policy)
     at, to = data.draw(st.integers(0, len(written) - 1)), data.draw(st.integers(0, 255))
     changed = written[:at] + bytes([to]) + written[at + 1 :]
-    try:
-        other = parse_policy(changed)
-    except Refused as error:
-        assert error.code == "bad-policy"
-        return
-    assert (other == policy) == (changed.replace(b"\t", b" ") == written)
+    code = code_of(lambda: parse_policy(changed))
+    assert code in {None, "bad-policy"}
+    same = code is None and parse_policy(changed) == policy
+    assert same == (changed.replace(b"\t", b" ") == written)
 
 
 @pytest.mark.parametrize(
