@@ -90,8 +90,8 @@ class Stater:
                 self._look()
                 self._stop.wait(self._look_s)
         except Corrupt as error:
-            log.error("completeness is not stated any more", **words_of(error))
             self._corrupt = error
+            log.warning("completeness is not stated any more", **words_of(error))
 
     def _look(self) -> None:
         try:

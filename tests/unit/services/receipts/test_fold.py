@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.events.receipt import Committed, Delivered, NotCommitted, Rejected, StepMissing
+from services.events.receipt import (
+    Committed,
+    CompletenessConfirmed,
+    CompletenessStated,
+    Delivered,
+    NotCommitted,
+    Rejected,
+    StepMissing,
+)
 from services.receipts.fold import due_of, fold, key_of, tick
 from services.receipts.state import Tracked, decode, encode
 from tests.unit.services.receipts.scene import (
@@ -310,3 +318,12 @@ def test_every_state_survives_its_json(histories):
         play.fold(entry)
     play.end()
     assert all(decode(encode(state)) == state for state in play.states.values())
+
+
+def test_what_is_said_of_whole_days_concerns_no_delivery():
+    day = {"recipient": HANGZHOU, "log": CLUES, "admitted_on": 20_000, "first_number": 0, "count": 1, "root": ""}
+    state = folded(clue("a", {HANGZHOU: 0}))
+    for event in (CompletenessStated(**day, senders=()), CompletenessConfirmed(**day, event=event_id("a"))):
+        entry = logged(event, id_=event_id("day"), source=HANGZHOU, at=T0)
+        assert key_of(entry) == ()
+        assert fold(state, entry, WORLD).state is state
