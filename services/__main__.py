@@ -17,6 +17,7 @@ COMMANDS = {
     "down": "services.commands.down",
     "gateway": "services.commands.gateway",
     "lag": "services.commands.lag",
+    "ledger": "services.commands.ledger",
     "members": "services.commands.members",
     "node": "services.commands.node",
     "platform": "services.commands.platform",

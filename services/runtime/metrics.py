@@ -19,7 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 EXPOSITION_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 OTHER = "other"
 
-Process = Literal["admission", "gateway", "node", "room", "relay", "platform"]
+Process = Literal["admission", "gateway", "ledger", "node", "room", "relay", "platform"]
 Scope = Process | Literal["health"]
 """Whose a metric is; ``health`` is every process's."""
 
@@ -38,6 +38,7 @@ more than the 41 cities have with three organs each."""
 
 CODE = Label("code", 64)
 FAMILY = Label("family", 16)
+OUTCOME = Label("outcome", 16)
 PARTICIPANT = Label("participant", 1024)
 PARTITION = Label("partition", 128)
 PART = Label("part", 16)
@@ -183,6 +184,48 @@ GATEWAY_QUARANTINED = Counter(
     (PARTICIPANT, CODE),
 )
 
+LEDGER_ENTRIES = Counter(
+    "ledger", "taken_entries", "log entries taken into the tree", "已纳入哈希树的日志条目", (FAMILY,)
+)
+LEDGER_SIZE = Gauge(
+    "ledger", "signed_entries", "size of the last signed checkpoint", "最近签名检查点的树大小", (FAMILY, PARTITION)
+)
+LEDGER_BEHIND = Gauge(
+    "ledger",
+    "behind_entries",
+    "entries of the log that no checkpoint holds yet; while catching up transaction markers count too",
+    "日志中尚无检查点涵盖的条目（追赶期间含事务标记）",
+    (FAMILY, PARTITION),
+)
+LEDGER_CHECKPOINT_AGE = Gauge(
+    "ledger",
+    "checkpoint_age_seconds",
+    "age of the last checkpoint while there is something new, else 0",
+    "有新条目时最近检查点的时长，否则为 0",
+    (FAMILY, PARTITION),
+)
+LEDGER_PROVABLE = Histogram(
+    "ledger",
+    "provable_seconds",
+    "time from the append of an entry to the checkpoint that proves it",
+    "从条目写入日志到可由检查点证明的耗时",
+    buckets=SLOW_S,
+)
+LEDGER_UNWITNESSED_AGE = Gauge(
+    "ledger",
+    "unwitnessed_age_seconds",
+    "age of the oldest entry that no witnessed checkpoint holds, 0 when all are witnessed",
+    "最早未获见证条目的时长，全部获见证时为 0",
+    (FAMILY, PARTITION),
+)
+LEDGER_COSIGNATURES = Counter(
+    "ledger",
+    "received_signatures",
+    "cosignatures of witnesses, by what became of them",
+    "收到的见证签名（按处理结果）",
+    (OUTCOME,),
+)
+
 NODE_PULLED = Counter(
     "node", "pulled_records", "records read from the city's system", "从本地业务系统读取的记录", (TARGET,)
 )
@@ -217,6 +260,28 @@ NODE_PUSH = Histogram(
     "一次调用本地业务系统的耗时",
     (TARGET,),
     buckets=SLOW_S,
+)
+NODE_WITNESSED = Counter(
+    "node",
+    "witnessed_checkpoints",
+    "checkpoints looked at as a witness, by what came of it",
+    "作为见证方查看的检查点（按结果）",
+    (CODE,),
+)
+NODE_COSIGNATURES = Counter(
+    "node", "sent_cosignatures", "cosignatures that the exchange has taken", "交换中心已接受的联署", (PARTICIPANT,)
+)
+NODE_SPLIT_VIEWS = Gauge(
+    "node",
+    "open_split_views",
+    "pairs of checkpoints that contradict one another and that nobody has cleared",
+    "尚未处理的相互矛盾的检查点对数",
+)
+NODE_UNFOLLOWED = Gauge(
+    "node",
+    "unfollowed_logs",
+    "logs whose checkpoint the witness could not follow when it last looked",
+    "最近一次查看时见证方未能跟进检查点的日志数",
 )
 
 ROOM_FOLDED = Counter("room", "folded_entries", "log entries folded", "已折叠的日志条目", (ROOM, FAMILY))

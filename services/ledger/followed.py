@@ -1,0 +1,59 @@
+"""One log as a session follows it: its files, the cosignatures known for it, and when its next checkpoint is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.codec.checkpoint import Checkpoint, parse_checkpoint
+from services.codec.note import Note, parse_note
+from services.ledger.keeping import KeptLog
+from services.ledger.merging import Cosignatures
+from services.ledger.signing import LogKey
+
+
+@dataclass(slots=True)
+class Followed:
+    """One log in this session. Seconds are of a clock that only goes forward."""
+
+    kept: KeptLog
+    family: str
+    cosignatures: Cosignatures
+    witnessed: Checkpoint | None
+    is_at_end: bool = False
+    signed_at_s: float = -1e9
+    appended_ms: list[int] = field(default_factory=list)
+    """When the entries that no checkpoint holds were appended, of those that came live."""
+
+    @classmethod
+    def open(cls, directory: Path, key: LogKey, family: str, batch_entries: int) -> Followed:
+        """From what is on disk; ``Corrupt`` when that does not fit together."""
+        kept = KeptLog(directory, key, batch_entries=batch_entries)
+        cosignatures = Cosignatures(key.note_key)
+        if kept.note is not None:
+            cosignatures.remember(kept.note)
+        witnessed = kept.files.witnessed()
+        return cls(
+            kept, family, cosignatures, None if witnessed is None else parse_checkpoint(parse_note(witnessed).text)
+        )
+
+    def due_in_s(self, now_s: float, every_s: float) -> float | None:
+        """Seconds until the next checkpoint is due; None while there is nothing to sign."""
+        return max(0.0, self.signed_at_s + every_s - now_s) if self.kept.has_news else None
+
+    def sign(self, now_s: float) -> Note:
+        """Signs the log as it stands; the note is on disk. ``Corrupt``: nothing was signed."""
+        note = self.kept.sign()
+        self.signed_at_s = now_s
+        self.cosignatures.remember(note)
+        return note
+
+    def witness(self, note: Note) -> bool:
+        """Keeps a checkpoint that met the quorum, unless a later one did; whether it is the latest so far."""
+        checkpoint = parse_checkpoint(note.text)
+        if self.witnessed is not None and checkpoint.size < self.witnessed.size:
+            return False
+        is_news = self.witnessed is None or checkpoint.size > self.witnessed.size
+        self.kept.store_witnessed(note)
+        self.witnessed = checkpoint
+        return is_news

@@ -1,0 +1,102 @@
+"""What comes in on the topic of checkpoints: our own, compared with what we signed, and cosignatures, put under what they are of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from confluent_kafka import Message
+
+from services.codec.checkpoint import Checkpoint
+from services.codec.note import Note, is_signed
+from services.codec.tlog_policy import Policy
+from services.kernel.ports import Clock
+from services.ledger.files import LogFiles, write_files
+from services.ledger.followed import Followed
+from services.ledger.heads import Head, read_head
+from services.ledger.merging import is_witnessed, witness_keys
+from services.ledger.telling import Telling
+from services.members.registry import Registry
+
+POSITION = "checkpoints.offset"
+"""File beside the logs of the exchange: up to where the topic of checkpoints is in their files."""
+
+PolicyOf = Callable[[Registry], Policy | None]
+"""The quorum of the exchange's own witnesses, by the members as they are; None while there is none."""
+
+
+class Gathering:
+    """Takes the records of the topic in order; of one thread."""
+
+    def __init__(
+        self,
+        logs: Mapping[str, Followed],
+        directory: Path,
+        *,
+        members: Callable[[], Registry],
+        policy_of: PolicyOf,
+        clock: Clock,
+        telling: Telling,
+    ) -> None:
+        """``logs`` by origin; ``directory`` is where the position is kept."""
+        self._logs = logs
+        self._directory = directory
+        self._members = members
+        self._policy_of = policy_of
+        self._clock = clock
+        self._telling = telling
+        self._policy: tuple[int, Policy | None] = (-1, None)
+        stored = LogFiles(directory).read(POSITION)
+        self.offset = self._stored = int(stored) if stored else 0
+
+    def take_earlier(self, message: Message, largest: dict[str, Checkpoint]) -> None:
+        """A record from before this session; ``largest`` collects the last checkpoint that each log's key signed."""
+        head, log = self._read(message)
+        if head is None or log is None:
+            return
+        known = largest.get(head.checkpoint.origin)
+        if (known is None or head.checkpoint.size >= known.size) and is_signed(head.note, log.kept.key.note_key):
+            largest[head.checkpoint.origin] = head.checkpoint
+            log.cosignatures.remember(log.kept.key.sign(head.checkpoint))
+        self._merge(log, head)
+
+    def take(self, message: Message) -> None:
+        """A record of this session. ``Corrupt`` when our key signed what we did not."""
+        head, log = self._read(message)
+        if head is None or log is None:
+            return
+        if not log.cosignatures.knows(head.note.text) and is_signed(head.note, log.kept.key.note_key):
+            log.kept.heed(head.checkpoint)
+        self._merge(log, head)
+
+    def judge(self, log: Followed, note: Note) -> None:
+        """Keeps the checkpoint as the witnessed one when its cosignatures meet the quorum."""
+        if is_witnessed(note, self._policy_now()) and log.witness(note):
+            self._telling.witnessed(log.kept.key.origin, log.witnessed.size if log.witnessed else 0)
+
+    def store_position(self) -> None:
+        """What has been taken need not be read again."""
+        if self.offset != self._stored:
+            write_files(self._directory, [(POSITION, f"{self.offset}\n".encode())])
+            self._stored = self.offset
+
+    def _read(self, message: Message) -> tuple[Head | None, Followed | None]:
+        self.offset = message.offset() + 1
+        head = read_head(message)
+        return head, self._logs.get(head.checkpoint.origin) if head else None
+
+    def _merge(self, log: Followed, head: Head) -> None:
+        keys_of = witness_keys(self._members(), self._policy_now(), self._clock.now_ms())
+        merged = log.cosignatures.merge(head.note, keys_of)
+        self._telling.cosigned(merged.outcomes)
+        if merged.note is None:
+            return
+        if head.checkpoint == log.kept.signed:
+            log.kept.store_checkpoint(merged.note)
+        self.judge(log, merged.note)
+
+    def _policy_now(self) -> Policy | None:
+        registry = self._members()
+        if self._policy[0] != registry.size:
+            self._policy = (registry.size, self._policy_of(registry))
+        return self._policy[1]
