@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from connectors.node.config import Basics, City, Member, load_config
 
-README = (Path(__file__).resolve().parents[3] / "connectors" / "README.md").read_text("utf-8")
+README = (Path(__file__).resolve().parents[2] / "connectors" / "README.md").read_text("utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z_.0-9]+)` \| ([^|]+) \| [^|]+ \| [^|]+ \|$", README, re.MULTILINE))
 PARTS: dict[str, type[BaseModel]] = {"node": Basics, "participants": Member, "participants.city": City}
 
