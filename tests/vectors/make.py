@@ -25,6 +25,7 @@ from services.codec.signature import batch_message, parse_signature
 from services.codec.statement import Statement, format_statement
 from services.kernel.ids import uuid7, uuid8
 from services.kernel.ports import CountedEntropy
+from tests.vectors.make_ledger import LOG, ledger_vectors
 
 HERE = Path(__file__).parent
 SOURCE, OTHER, POLICE = "320100.market_regulator", "330100.market_regulator", "330100.police"
@@ -242,6 +243,12 @@ def envelopes() -> Iterator[dict[str, Any]]:
         }
 
 
+def _first_entry() -> bytes:
+    envelope = _sealed()
+    text = format_statement(envelope.statement)
+    return format_entry(text, envelope.signature, "2026-11-24T06:11:37.456Z", LOG, 0, 57, (Delivery(OTHER, 0),))
+
+
 def made() -> dict[str, Any]:
     """Every vector file by name."""
     return {
@@ -250,6 +257,7 @@ def made() -> dict[str, Any]:
         "signature.json": signatures(),
         "entry.json": list(entries()),
         "envelope.json": list(envelopes()),
+        **ledger_vectors(_first_entry()),
     }
 
 
