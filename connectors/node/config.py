@@ -6,6 +6,9 @@
     name = "nanjing"
     gateway = "https://…"                # exchange, root_key: here, or from IPX_EXCHANGE_NAME and IPX_ROOT_KEY
     database = "node.db"                 # paths are relative to this file
+    [witness]                            # the node cosigns the checkpoints of the exchange, for each of its participants
+    enabled = true
+    every_s = 5
     [[participants]]
     id = "320100.market_regulator"
     key_file = "keys/320100.market_regulator.key"
@@ -142,10 +145,18 @@ class Basics(_Part):
     keep_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
 
+class Witnessing(_Part):
+    """Whether the node cosigns checkpoints, and how often it looks."""
+
+    enabled: bool = True
+    every_s: Annotated[float, Field(ge=0.1, le=3600)] = 5.0
+
+
 class NodeConfig(_Part):
     """The whole file. ``where`` is its folder."""
 
     node: Basics
+    witness: Witnessing = Witnessing()
     participants: Annotated[tuple[Member, ...], Field(min_length=1)]
     where: Path = Path()
 

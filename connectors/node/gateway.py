@@ -1,4 +1,4 @@
-"""The gateway as the node uses it: publish, inbox, members log, schemas. One client for all participants of the node.
+"""The gateway as the node uses it: publish, inbox, members log, schemas, logs. One client for all participants of the node.
 
 Every call proves its participant with a token signed by that participant's key (services/codec/token.py), made afresh
 before the old one ends. Answers other than the expected ones are ``Transient`` with the problem's code, but for what the
@@ -14,13 +14,24 @@ from enum import Enum
 from typing import Final
 
 from connectors.node.outbox import Waiting
-from connectors.node.wire import Fault, InboxPage, MembersPage, read_faults, read_inbox, read_members
-from services.codec.http import AsyncHttpClient, Reply
+from connectors.node.wire import (
+    Fault,
+    InboxPage,
+    LogLine,
+    MembersPage,
+    read_faults,
+    read_inbox,
+    read_logs,
+    read_members,
+)
+from services.codec.http import MAX_REPLY_BYTES, AsyncHttpClient, Reply
+from services.codec.note import MAX_NOTE_BYTES
 from services.codec.token import issue
 from services.kernel.errors import Transient
 from services.kernel.ports import Clock, Signer
 
 BATCH_TYPE: Final = "application/cloudevents-batch+json"
+NOTE_TYPE: Final = "text/plain; charset=utf-8"
 TOKEN_LIFE_S: Final = 240
 _SPARE_MS: Final = 60_000
 _START: Final = "start"
@@ -99,6 +110,33 @@ class Gateway:
             raise _away("a schema", reply)
         return reply.body
 
+    async def logs(self, participant: str) -> tuple[LogLine, ...]:
+        """Every log of the exchange with the size of its checkpoint."""
+        reply = await self._ask("GET", "/v1/log", participant)
+        if reply.status != 200:
+            raise _away("the list of logs", reply)
+        return read_logs(reply.body)
+
+    async def log_file(self, participant: str, origin: str, path: str) -> bytes | None:
+        """A file of a log, ``checkpoint`` or a hash tile; None when it is not there. One that is longer than a note may be is not read."""
+        reply = await self._ask("GET", f"/v1/log/{origin}/{path}", participant, most_bytes=MAX_NOTE_BYTES)
+        if reply.status == 404:
+            return None
+        if reply.status != 200:
+            raise _away(f"{origin}/{path}", reply)
+        return reply.body
+
+    async def cosign(self, participant: str, origin: str, note: bytes) -> str | None:
+        """Hands over a note with this participant's cosignature; None when it is taken, else why the gateway will never take it."""
+        path = f"/v1/log/{origin}/cosignatures"
+        reply = await self._ask("POST", path, participant, body=note, kind=NOTE_TYPE)
+        if reply.status in (200, 202):
+            return None
+        if reply.status in (400, 409, 413, 422):
+            faults = read_faults(reply.body)
+            return f"{reply.status} {faults[0].code if faults else ''}".strip()
+        raise _away("a cosignature", reply)
+
     async def close(self) -> None:
         """Closes the connections."""
         await self._http.close()
@@ -113,11 +151,14 @@ class Gateway:
         body: bytes | None = None,
         kind: str | None = None,
         timeout_s: float | None = None,
+        most_bytes: int = MAX_REPLY_BYTES,
     ) -> Reply:
         headers = {"authorization": f"Bearer {self._token(participant)}", "accept": "application/json"}
         if kind is not None:
             headers["content-type"] = kind
-        reply = await self._http.send(method, path, body=body, headers=headers, query=query, timeout_s=timeout_s)
+        reply = await self._http.send(
+            method, path, body=body, headers=headers, query=query, timeout_s=timeout_s, most_bytes=most_bytes
+        )
         if reply.status == 401:
             self._tokens.pop(participant, None)
         return reply

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from connectors.kit.auth import ClientCredentials, HeaderMaker, HmacHeader, NoProof, StaticToken
@@ -31,10 +31,12 @@ from connectors.node.reading import InboxReader
 from connectors.node.schemas import Schemas
 from connectors.node.sealing import Sealer
 from connectors.node.site import Site
-from connectors.node.verify import Verifier
+from connectors.node.verify import LATEST, Verifier
+from connectors.node.witness import Witness
 from connectors.rest.city import RestCity
 from connectors.rest.system import compile_system
 from services.codec.http import AsyncHttpClient
+from services.codec.keys import Ed25519Signer
 from services.codec.released import load_released
 from services.kernel.errors import BadSettings
 from services.kernel.ports import Clock, Signer
@@ -136,6 +138,9 @@ async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | No
         for site in sites:
             loops += _loops(config, site, gateway, journal, members, schemas, sealer, teller, clock, entropy)
         bells = tuple(site.bells.outbox for site in sites)
+        if config.witness.enabled:
+            own = {member.id: read_signer(config, member) for member in config.participants}
+            loops.append(_witness(config, own, gateway, journal, members, teller, clock, entropy, sites).run)
         loops.append(Resender(journal, clock, teller, bells, config.node.resend_after_s).run)
         loops.append(Limits(journal, clock, teller, bells).run)
         loops.append(Keeper(journal, clock, teller, config.node.keep_days).run)
@@ -193,6 +198,31 @@ def _loops(
         intake = Intake(site, site.dialect, sealer)
         loops += [pusher.run, Puller(site, site.city, intake, journal, clock, entropy, teller).run]
     return loops
+
+
+def _witness(
+    config: NodeConfig,
+    signers: Mapping[str, Ed25519Signer],
+    gateway: Gateway,
+    journal: Journal,
+    members: Members,
+    teller: RuntimeTeller,
+    clock: SystemClock,
+    entropy: SystemEntropy,
+    sites: Iterable[Site],
+) -> Witness:
+    return Witness(
+        signers=signers,
+        gateway=gateway,
+        journal=journal,
+        registry=lambda: members.registry_at(LATEST),
+        clock=clock,
+        entropy=entropy,
+        teller=teller,
+        node=config.node.name,
+        bells=[site.bells.outbox for site in sites],
+        every_s=config.witness.every_s,
+    )
 
 
 def _site(config: NodeConfig, member: Member, clock: Clock) -> Site:

@@ -1,4 +1,4 @@
-"""The receipts a node signs, with ids that follow from what they report. Pure. Design section 10.
+"""The receipts a node signs, with ids that follow from what they report. Pure. Design sections 7 and 10.
 
 The id of a receipt is the UUIDv8 of participant, event id and step, so the same step is reported once however often the node
 comes back to it. Receipts move under no agreement; their one addressee is the source of the event (an answer to a statement of completeness
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.codec.checkpoint import Checkpoint
+from services.codec.split_view import Fork, join_path
 from services.events.receipt import (
     Committed,
     CompletenessConfirmed,
@@ -16,10 +18,15 @@ from services.events.receipt import (
     Delivered,
     NotCommitted,
     Rejected,
+    SplitViewFound,
 )
 from services.kernel.ids import uuid8
 
-AnyReceipt = Delivered | Committed | Rejected | NotCommitted | CompletenessConfirmed | CompletenessDisputed
+AnyReceipt = (
+    Delivered | Committed | Rejected | NotCommitted | CompletenessConfirmed | CompletenessDisputed | SplitViewFound
+)
+OPERATOR = "exchange.operator"
+NONE = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +143,37 @@ def not_committed(
         still_trying=still_trying,
     )
     return _receipt(about, "late" if still_trying else "given-up", at_ms, event)
+
+
+def split_view_found(
+    participant: str,
+    seen: Checkpoint,
+    seen_note: bytes,
+    offered: Checkpoint,
+    offered_note: bytes,
+    fork: Fork,
+    at_ms: int,
+    *,
+    node: str,
+) -> Receipt:
+    """Two checkpoints of one log contradict one another: to the operator, about the log. No event is its cause."""
+    event = SplitViewFound(
+        origin=offered.origin,
+        seen_size=seen.size,
+        seen_root=_digest(seen.root),
+        seen_note=seen_note,
+        offered_size=offered.size,
+        offered_root=_digest(offered.root),
+        offered_note=offered_note,
+        prefix_root=None if fork.prefix_root is None else _digest(fork.prefix_root),
+        proof=join_path(fork.path),
+        found_at=at_ms,
+        node=node,
+    )
+    about = Reported(participant, NONE, OPERATOR, offered.origin, offered.origin, 0, None)
+    parts = (offered.origin, f"{seen.size} {seen.root.hex()} {offered.size} {offered.root.hex()}")
+    return Receipt(uuid8(participant, "split-view", *parts), about, at_ms, event)
+
+
+def _digest(root: bytes) -> str:
+    return f"sha256:{root.hex()}"

@@ -138,3 +138,40 @@ create table if not exists copies_from (
 insert into copies_from select participant, log, next from numbers
   where next > 0 and not exists (select 1 from about where name = 'copies');
 insert or ignore into about values ('copies', 'kept');
+
+-- as a witness: the last checkpoint cosigned of each log, as the log signed it
+create table if not exists witnessed (
+  origin      text primary key,
+  size        integer not null,
+  root        blob not null,
+  note        blob not null,
+  cosigned_ms integer not null
+) without rowid;
+
+-- the cosignature of each participant over that checkpoint, and whether the exchange has it
+create table if not exists cosignatures (
+  origin      text not null,
+  participant text not null,
+  note        blob not null,                 -- the note with the log's line and this participant's
+  state       text not null check (state in ('new', 'sent', 'refused')),
+  primary key (origin, participant)
+) without rowid;
+
+-- two notes of one log that contradict one another, kept for good; an open one stops the cosigning of its log
+create table if not exists split_views (
+  n            integer primary key autoincrement,
+  origin       text not null,
+  event        text not null,                -- id of the SplitViewFound
+  seen_size    integer not null,
+  seen_root    blob not null,
+  seen_note    blob not null,
+  offered_size integer not null,
+  offered_root blob not null,
+  offered_note blob not null,
+  prefix_root  blob,                         -- root of the larger tree at the smaller size; null at equal sizes
+  proof        blob not null,                -- consistency path from it, hashes joined
+  found_ms     integer not null,
+  cleared_ms   integer,
+  reason       text,                         -- why an operator cleared it
+  unique (origin, seen_note, offered_note)
+);

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from services.codec.checkpoint import log_of_origin
 from services.codec.cloudevents import envelope_from_structured
 from services.codec.envelope import Envelope
 from services.kernel.errors import Refused, Transient
+
+MOST_LOGS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class Fault:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A log of the exchange, as the gateway lists it: its origin, and how many entries its checkpoint says."""
+
+    origin: str
+    size: int
+
+
 def read_inbox(body: bytes) -> InboxPage:
     """A page of an inbox; ``Transient`` when it is not one, since asking again is all that can be done."""
     document = _object(body)
@@ -76,6 +87,14 @@ def read_members(body: bytes) -> MembersPage:
         raise Transient(f"the gateway's members page has an item that is no envelope: {error.code}") from error
 
 
+def read_logs(body: bytes) -> tuple[LogLine, ...]:
+    """The list of logs; ``Transient`` when it is not one, or longer than any exchange has."""
+    items = _object(body).get("logs")
+    if not isinstance(items, list) or len(items) > MOST_LOGS:
+        raise Transient("the gateway's list of logs has no logs, or too many")
+    return tuple(_log(item) for item in items)
+
+
 def read_faults(body: bytes) -> tuple[Fault, ...]:
     """Which events of a refused batch are at fault, by the problem document; for a single event, the problem itself."""
     try:
@@ -92,6 +111,15 @@ def _copy(item: Any) -> Copy:
         return Copy(item, envelope_from_structured(item))
     except Refused as error:
         return Copy(item, error)
+
+
+def _log(item: Any) -> LogLine:
+    origin, size = (item.get("origin"), item.get("size")) if isinstance(item, dict) else (None, None)
+    try:
+        log_of_origin(origin if isinstance(origin, str) else "")
+    except Refused as error:
+        raise Transient("the gateway's list of logs names one that is none") from error
+    return LogLine(str(origin), size if type(size) is int else -1)
 
 
 def _fault(item: Mapping[str, Any]) -> Fault:
