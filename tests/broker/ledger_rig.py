@@ -1,0 +1,256 @@
+"""The ledger under test: an exchange whose logs a test writes, processes of ``ipx ledger run``, and what they wrote, checked from the files."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from services.codec.checkpoint import Checkpoint, open_checkpoint
+from services.codec.keys import Ed25519Signer, signer_from_seed
+from services.codec.log_keys import LEDGER, log_key, log_signer
+from services.codec.merkle import RightEdge, leaf_hash
+from services.codec.note import NoteKey
+from services.codec.tiles import Tree, bundle_path, new_tiles, pack_bundle, tile_path
+from services.events.clue import ClueReported
+from services.ledger.files import LogFiles
+from services.ledger.settings import LedgerSettings
+from tests.broker.log_writer import LogWriter, Said
+from tests.conftest import TestExchange
+
+ROOT = Path(__file__).resolve().parents[2]
+SIGNER = signer_from_seed(LEDGER, bytes(range(32)))
+OPERATOR = signer_from_seed("exchange.operator", b"o" * 32)
+FAMILY, PARTITIONS = "clues", 4
+START_S = 60.0
+
+
+def clues(count: int, start: int = 0, partition: int | None = None) -> list[Said]:
+    """Clues in turn over the partitions, or all in one."""
+    return [
+        Said(
+            ClueReported(
+                subtype="online_listing",
+                right_type="trademark",
+                title=f"线索{number}",
+                facts="店铺销售涉嫌假冒商标的商品。",
+                place_division="330106",
+                discovered_at=1_790_000_000_000,
+            ),
+            f"CL-{number}",
+            number % PARTITIONS if partition is None else partition,
+        )
+        for number in range(start, start + count)
+    ]
+
+
+class Process:
+    """One process of ``ipx ledger run``."""
+
+    def __init__(self, exchange: TestExchange, **environ: str) -> None:
+        logs = exchange.state_dir / "logs"
+        logs.mkdir(exist_ok=True)
+        self.log = logs / f"ledger-{len(list(logs.iterdir()))}.log"
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services", "ledger", "run"],
+                cwd=ROOT,
+                env={**exchange.environ, "IPX_METRICS_PORT": str(self.port), **environ},
+                stdout=out,
+                stderr=out,
+            )
+
+    def get(self, path: str) -> str:
+        """What the health server answers; empty while nothing does."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+                return str(reply.read().decode())
+        except urllib.error.HTTPError as error:
+            return str(error.read().decode())
+        except OSError:
+            return ""
+
+    def stop(self) -> int:
+        """As the supervisor stops it."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def kill(self) -> None:
+        """As kill -9."""
+        self.process.kill()
+        self.process.wait(10)
+
+
+@dataclass(slots=True)
+class Rig:
+    """An exchange, the writer of its logs, and its ledger."""
+
+    exchange: TestExchange
+    writer: LogWriter
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def directory(self) -> Path:
+        """Where the ledger's files are."""
+        return self.exchange.state_dir / "ledger"
+
+    def origin(self, partition: int) -> str:
+        return f"{self.exchange.name}/{FAMILY}/{partition}"
+
+    def key(self, partition: int) -> NoteKey:
+        return log_key(self.origin(partition), self.signer(partition).public.data)
+
+    def signer(self, partition: int) -> Ed25519Signer:
+        return log_signer(SIGNER, self.origin(partition))
+
+    def files(self, partition: int) -> LogFiles:
+        return LogFiles(self.directory / self.origin(partition))
+
+    def start(self, **environ: str) -> Process:
+        process = Process(self.exchange, **environ)
+        self.processes.append(process)
+        return process
+
+    def checkpoint(self, partition: int) -> Checkpoint | None:
+        data = self.files(partition).checkpoint()
+        return None if data is None else open_checkpoint(data, self.key(partition))[0]
+
+    def wait_signed(self, entries: dict[int, int], process: Process, timeout_s: float = START_S) -> None:
+        """Until each partition has a checkpoint of that size."""
+        deadline_s = time.monotonic() + timeout_s
+        while any((head := self.checkpoint(p)) is None or head.size < size for p, size in entries.items()):
+            assert process.process.poll() is None, process.log.read_text()[-3000:]
+            assert time.monotonic() < deadline_s, process.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def entries(self, partition: int) -> list[bytes]:
+        """The entries of a log partition, read from Kafka."""
+        return [data for data, _ in self.records(partition)]
+
+    def records(self, partition: int) -> list[tuple[bytes, int]]:
+        """Entries and their offsets."""
+        topic = self.exchange.topics.log(FAMILY)
+        found = read_all(self.exchange, topic, partition)
+        return [(dict(message.headers())["ce_ipxentry"], message.offset()) for message in found]
+
+    def heads(self) -> list[tuple[str, bytes]]:
+        """Origin and note of every record of the topic of checkpoints."""
+        found = read_all(self.exchange, self.exchange.topics.checkpoints, 0)
+        return [(message.key().decode(), message.value()) for message in found]
+
+
+def read_all(exchange: TestExchange, topic: str, partition: int) -> list:
+    """Every committed record of a partition."""
+    consumer = Consumer(
+        {
+            **exchange.settings.librdkafka(),
+            "group.id": "rig",
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.assign([TopicPartition(topic, partition, 0)])
+    found = []
+    while True:
+        message = consumer.poll(10)
+        assert message is not None, f"{topic}/{partition} did not answer"
+        if message.error() is not None:
+            consumer.close()
+            return found
+        found.append(message)
+
+
+def tiles_of(entries: list[bytes], size: int) -> dict[str, bytes]:
+    """Full tiles and bundles of a log of that size, and those open at it, from the entries alone and the recursion of the RFC."""
+    files: dict[str, bytes] = {}
+    for level, index, width in new_tiles(0, size):
+        span = 256**level
+        hashes = [
+            RightEdge().extend(map(leaf_hash, entries[at * span : (at + 1) * span])).root()
+            for at in range(index * 256, index * 256 + width)
+        ]
+        files[tile_path(level, index, width)] = b"".join(hashes)
+        if level == 0:
+            files[bundle_path(index, width)] = pack_bundle(entries[index * 256 : index * 256 + width])
+    return files
+
+
+def tile_files(directory: Path) -> dict[str, bytes]:
+    """Every file under ``tile/`` of a log."""
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in (directory / "tile").rglob("*")
+        if path.is_file()
+    }
+
+
+def verify(rig: Rig, partition: int) -> int:
+    """The files of a log against the log itself: checkpoint, every tile byte for byte, index. Returns the size."""
+    records = rig.records(partition)
+    entries = [entry for entry, _ in records]
+    head = rig.checkpoint(partition)
+    assert head is not None
+    files = rig.files(partition)
+    assert head.root == RightEdge().extend(map(leaf_hash, entries[: head.size])).root()
+    assert Tree(files.read, head.size).root() == head.root
+    wanted = tiles_of(entries, head.size)
+    found = tile_files(files.directory)
+    assert {path: found.get(path) for path in wanted} == wanted
+    for path in found.keys() - wanted.keys():  # open at an earlier checkpoint, or full ahead of the next one
+        full, _, width = path.partition(".p/")
+        assert full not in found or not width, f"{path} is outgrown"
+        assert found[path] == tiles_of(entries, _size_for(path, len(entries)))[path], path
+    for seq, (entry, offset) in enumerate(records[: head.size]):
+        event = entry.split(b"id: ", 1)[1].split(b"\n", 1)[0].decode()
+        assert files.find(event) == (seq, offset)
+    return head.size
+
+
+def _size_for(path: str, limit: int) -> int:
+    """A size at which a tile of that path stands."""
+    return next(size for size in range(1, limit + 1) if path in _paths(size))
+
+
+def _paths(size: int) -> set[str]:
+    paths = set()
+    for level, index, width in new_tiles(0, size):
+        paths.add(tile_path(level, index, width))
+        if level == 0:
+            paths.add(bundle_path(index, width))
+    return paths
+
+
+@contextmanager
+def ledger_rig(make_exchange: Callable) -> Iterator[Rig]:
+    """An exchange with the key of its ledger; every process ends with it."""
+    with make_exchange() as exchange:
+        keys = exchange.state_dir / "keys"
+        keys.mkdir()
+        (keys / "exchange.ledger.key").write_text(SIGNER.private_line() + "\n", "utf-8")
+        exchange.environ["IPX_ROOT_KEY"] = OPERATOR.public.line()
+        rig = Rig(exchange, LogWriter(exchange))
+        try:
+            yield rig
+        finally:
+            for process in rig.processes:
+                if process.process.poll() is None:
+                    process.kill()
+
+
+def settings_of(exchange: TestExchange) -> LedgerSettings:
+    return LedgerSettings.load(exchange.environ)
