@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +19,8 @@ from services.admission.run import Admission
 from services.admission.settings import AdmissionSettings
 from services.admission.telling import CHECKS, Telling
 from services.codec.envelope import Envelope
-from services.codec.keys import Ed25519Signer, parse_public
+from services.codec.keys import Ed25519Signer, ParticipantSigner, PublicKey, parse_public
+from services.codec.log_keys import LEDGER, log_signer
 from services.codec.registry import SchemaRegistry
 from services.codec.released import ReleasedSchemas, load_released
 from services.events import to_value
@@ -129,7 +130,7 @@ class Desk:
         for envelope in envelopes:
             found[envelope.statement.id].require_admitted()
 
-    def _signer(self, participant: str, not_with: str) -> Ed25519Signer:
+    def _signer(self, participant: str, not_with: str) -> ParticipantSigner:
         registry, now_ms = self.registry(), self.now_ms()
         for name in (participant, OPERATOR):
             for signer in self.keyring.signers(name):
@@ -153,7 +154,7 @@ def initialise(settings: MembersSettings, told: Callable[[int, int], None]) -> d
             ensure_participant_topics(admin, desk.topics, names)
         digests = {agreement_ref(one.agreement, one.version): _digest(desk.released, one) for one in plan.agreements}
         keys = {name: signer.public for name, signer in signers.items()}
-        missing = missing_from(desk.registry(), plan, keys, digests, now_ms)
+        missing = missing_from(desk.registry(), plan, keys, digests, now_ms, _log_keys(plan, signers))
         envelopes = [
             seal_member(
                 one.event,
@@ -182,6 +183,13 @@ def read_plan(settings: MembersSettings, now_ms: int) -> Plan:
         participants=participants_from_document(_toml(directory / PARTICIPANTS_FILE), now_ms),
         agreements=[agreement_from_document(_toml(path)) for path in files],
     )
+
+
+def _log_keys(plan: Plan, signers: Mapping[str, Ed25519Signer]) -> list[PublicKey]:
+    """The keys that sign the checkpoints of the logs, where the plan has a ledger."""
+    ledger = signers.get(LEDGER)
+    origins = (f"{plan.name}/{family}/{number}" for family, count in plan.families.items() for number in range(count))
+    return [] if ledger is None else [log_signer(ledger, origin).public for origin in origins]
 
 
 @contextmanager

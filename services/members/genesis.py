@@ -47,17 +47,23 @@ class Plan:
 
 
 def missing_from(
-    registry: Registry, plan: Plan, keys: Mapping[str, PublicKey], digests: Mapping[str, str], now_ms: int
+    registry: Registry,
+    plan: Plan,
+    keys: Mapping[str, PublicKey],
+    digests: Mapping[str, str],
+    now_ms: int,
+    more_keys: Sequence[PublicKey] = (),
 ) -> list[Missing]:
     """Everything of the plan that is not in the registry, in an order in which admission takes it.
 
     ``keys`` holds the public key of the operator and of whoever is to have one; ``digests`` the body digest of each proposed agreement by
-    its reference. An agreement is signed by those signatories whose key is here.
+    its reference. An agreement is signed by those signatories whose key is here. ``more_keys`` are further keys of participants of the plan:
+    those that sign the checkpoints of the logs.
     """
     missing = list(_founding(registry, plan, keys[OPERATOR], now_ms))
     wanted = _superiors_first(plan.participants)
     missing += [Missing(event, OPERATOR, event.participant) for event in wanted if _is_news(registry, event)]
-    missing += _keys(registry, wanted, keys, now_ms)
+    missing += _keys(registry, wanted, keys, more_keys, now_ms)
     for proposal in plan.agreements:
         missing += _agreement(registry, proposal, keys, digests, now_ms)
     return missing
@@ -102,20 +108,27 @@ def _superiors_first(participants: Sequence[ParticipantRegistered]) -> list[Part
 
 
 def _keys(
-    registry: Registry, wanted: Iterable[ParticipantRegistered], keys: Mapping[str, PublicKey], now_ms: int
+    registry: Registry,
+    wanted: Iterable[ParticipantRegistered],
+    keys: Mapping[str, PublicKey],
+    more_keys: Sequence[PublicKey],
+    now_ms: int,
 ) -> Iterator[Missing]:
     for registration in wanted:
-        public = keys.get(registration.participant)
-        is_root = registration.participant == OPERATOR  # in the log with the founding event
-        if public is not None and not is_root and public.key_id not in registry.keys:
-            added = KeyAdded(
-                participant=public.participant,
-                key_id=public.key_id,
-                suite=SINGLE,
-                public_key=public.data,
-                valid_from=now_ms,
-            )
-            yield Missing(added, OPERATOR, public.participant)
+        name = registration.participant
+        own = (
+            [keys[name]] if name in keys and name != OPERATOR else []
+        )  # the root's is in the log with the founding event
+        for public in (*own, *(key for key in more_keys if key.participant == name)):
+            if public.key_id not in registry.keys:
+                added = KeyAdded(
+                    participant=name,
+                    key_id=public.key_id,
+                    suite=SINGLE,
+                    public_key=public.data,
+                    valid_from=now_ms,
+                )
+                yield Missing(added, OPERATOR, name)
 
 
 def _agreement(

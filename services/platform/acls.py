@@ -50,6 +50,7 @@ def plan(topics: Topics, groups: Groups, table: TopicTable, participants: Iterab
         *_admission(topics, groups, families),
         *_gateway(topics, groups, families),
         *_rooms(topics, groups, families),
+        *_ledger(topics, families),
         *(grant for who in participants for grant in _participant(topics, groups, who)),
     ]
     return tuple(sorted(set(grants)))
@@ -95,6 +96,7 @@ def _gateway(topics: Topics, groups: Groups, families: Iterable[str]) -> Iterabl
     yield from _reads(who, topics.inbox(""), "prefixed")
     yield from _reads(who, topics.outbox(""), "prefixed")
     yield from _reads(who, topics.checkpoints)
+    yield from _writes(who, topics.checkpoints)
     yield from _writes(who, topics.quarantine)
     yield Grant(who, "read", "group", groups.outboxes)
     yield Grant(who, "read", "group", groups.inbox(""), "prefixed")
@@ -108,6 +110,16 @@ def _rooms(topics: Topics, groups: Groups, families: Iterable[str]) -> Iterable[
         yield from _writes(relay, topics.proposals(family))
         yield from _reads(rooms, topics.log(family))
     yield Grant(rooms, "read", "group", groups.room(""), "prefixed")
+
+
+def _ledger(topics: Topics, families: Iterable[str]) -> Iterable[Grant]:
+    """Reads every log, writes checkpoints, and says on the receipts log how many copies each recipient was sent."""
+    who = f"User:{topics.prefix}-ledger"
+    for family in families:
+        yield from _reads(who, topics.log(family))
+    yield from _reads(who, topics.checkpoints)
+    yield from _writes(who, topics.checkpoints)
+    yield from _writes(who, topics.proposals("receipts"))
 
 
 def _participant(topics: Topics, groups: Groups, participant: str) -> Iterable[Grant]:

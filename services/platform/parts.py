@@ -45,6 +45,7 @@ EXCHANGE: tuple[Part, ...] = (
     process("clues", "room", "run", "clues"),
     process("receipts", "room", "run", "receipts"),
     process("relay", "relay", "run"),
+    process("ledger", "ledger", "run"),
 )
 
 PARTS = (*PLATFORM, *EXCHANGE)

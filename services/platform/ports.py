@@ -28,6 +28,7 @@ USUAL_PORTS: Mapping[str, int] = {
     "clues_metrics": 19102,
     "receipts_metrics": 19103,
     "relay_metrics": 19104,
+    "ledger_metrics": 19105,
 }
 """Below the range from which Linux gives out ports by itself, so that a passing connection seldom takes one."""
 

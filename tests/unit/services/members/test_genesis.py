@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from services.codec.keys import PublicKey
+from services.codec.log_keys import LEDGER, log_signer
 from services.events import to_value
 from services.events.member import (
     AgreementProposed,
@@ -136,3 +137,20 @@ def test_a_new_version_in_the_data_is_proposed() -> None:
         AgreementSigned,
         AgreementSigned,
     ]
+
+
+def test_the_keys_that_sign_the_logs_are_added_to_the_ledger_and_once() -> None:
+    ledger = signer(LEDGER)
+    log_keys = [log_signer(ledger, origin).public for origin in ("t/members/0", "t/clues/0", "t/clues/1")]
+    plan = replace(PLAN, participants=(*PARTICIPANTS, registered(LEDGER)))
+    known = {**EVERYBODY, LEDGER: ledger.public}
+    found = missing_from(EMPTY, plan, known, {REF: digest_of(proposed()), "later@1": REF}, NOW_MS, log_keys)
+    registry = after(EMPTY, found)
+    assert {key.id for key in registry.keys_of(LEDGER)} == {key.key_id for key in (ledger.public, *log_keys)}
+    assert missing_from(registry, plan, known, {}, NOW_MS, log_keys) == []
+
+
+def test_keys_of_logs_without_a_ledger_in_the_plan_are_not_added() -> None:
+    log_keys = [log_signer(signer(LEDGER), "t/clues/0").public]
+    found = missing_from(EMPTY, PLAN, EVERYBODY, {REF: digest_of(proposed()), "later@1": REF}, NOW_MS, log_keys)
+    assert all(one.subject != LEDGER for one in found)

@@ -20,10 +20,16 @@ def who_may(operation: str, topic: str) -> set[str]:
     return {grant.principal for grant in GRANTS if grant.operation == operation and covers(grant, "topic", topic)}
 
 
-def test_only_admission_writes_a_log_and_only_gateway_and_relay_write_proposals():
+def test_only_admission_writes_a_log_and_proposals_come_through_gateway_relay_and_for_receipts_ledger():
     for family in FAMILIES:
         assert who_may("write", TOPICS.log(family)) == {"User:ipx-admission"}
-        assert who_may("write", TOPICS.proposals(family)) == {"User:ipx-gateway", "User:ipx-relay"}
+        ledger = {"User:ipx-ledger"} if family == "receipts" else set()
+        assert who_may("write", TOPICS.proposals(family)) == {"User:ipx-gateway", "User:ipx-relay", *ledger}
+
+
+def test_checkpoints_are_written_by_the_ledger_and_by_the_gateway_for_witnesses():
+    assert who_may("write", TOPICS.checkpoints) == {"User:ipx-gateway", "User:ipx-ledger"}
+    assert "User:ipx-ledger" in who_may("read", TOPICS.checkpoints)
 
 
 def test_an_inbox_is_written_by_admission_and_read_by_its_owner_and_the_gateway():
