@@ -11,7 +11,8 @@
     every_s = 5
     [[participants]]
     id = "320100.market_regulator"
-    key_file = "keys/320100.market_regulator.key"
+    key_file = "keys/320100.market_regulator.key"   # Ed25519: proves the node to the gateway, and signs
+    sm2_key_file = "keys/320100.sm2.key" # left out unless it signs with SM2 (国密); needs the extra gm
     [participants.city]                  # left out for a participant without a system
     dialect = "320100"                   # folder in connectors/cities
     url = "https://…"
@@ -27,17 +28,26 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from connectors.kit.breaker import BreakerRule
 from connectors.kit.retry import Backoff, Limits
 from connectors.node.site import Pace
-from services.codec.keys import Ed25519Signer, PublicKey, parse_private, parse_public
+from services.codec.keys import (
+    Ed25519Signer,
+    ParticipantSigner,
+    PublicKey,
+    Sm2Signer,
+    parse_participant_private,
+    parse_private,
+    parse_public,
+)
 from services.kernel.errors import BadSettings
 from services.kernel.parties import check_participant
 
+_Kind = TypeVar("_Kind", Ed25519Signer, Sm2Signer)
 _Positive = Annotated[float, Field(gt=0, le=1e6)]
 
 
@@ -122,10 +132,11 @@ class City(_Part):
 
 
 class Member(_Part):
-    """One participant and its key."""
+    """One participant and its key; with an SM2 key that one signs, while the other still proves the node to the gateway."""
 
     id: str
     key_file: Path
+    sm2_key_file: Path | None = None
     city: City | None = None
 
 
@@ -197,9 +208,22 @@ def load_config(path: Path) -> NodeConfig:
 
 def read_signer(config: NodeConfig, member: Member) -> Ed25519Signer:
     """The key of a participant; ``BadSettings`` when it is another's, or others than its owner may read the file."""
-    signer = parse_private(read_secret(config.path(member.key_file)))
+    return _own(parse_private(read_secret(config.path(member.key_file))), member, member.key_file)
+
+
+def read_sealing_signer(config: NodeConfig, member: Member) -> ParticipantSigner:
+    """The key that signs what the participant says: the one of SM2 where it has one. ``BadSettings`` too where the extra is not installed."""
+    if member.sm2_key_file is None:
+        return read_signer(config, member)
+    signer = parse_participant_private(read_secret(config.path(member.sm2_key_file)))
+    if not isinstance(signer, Sm2Signer):
+        raise BadSettings(f"{member.sm2_key_file}: this is no SM2 key")
+    return _own(signer, member, member.sm2_key_file)
+
+
+def _own(signer: _Kind, member: Member, path: Path) -> _Kind:
     if signer.public.participant != member.id:
-        raise BadSettings(f"{member.key_file}: this is the key of {signer.public.participant}, not of {member.id}")
+        raise BadSettings(f"{path}: this is the key of {signer.public.participant}, not of {member.id}")
     return signer
 
 

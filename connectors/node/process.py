@@ -16,7 +16,15 @@ from connectors.kit.auth import ClientCredentials, HeaderMaker, HmacHeader, NoPr
 from connectors.kit.breaker import Breaker
 from connectors.kit.dialect import load_dialect
 from connectors.node.arrivals import Arrivals
-from connectors.node.config import City, Member, NodeConfig, read_root_key, read_secret, read_signer
+from connectors.node.config import (
+    City,
+    Member,
+    NodeConfig,
+    read_root_key,
+    read_sealing_signer,
+    read_secret,
+    read_signer,
+)
 from connectors.node.gateway import Gateway
 from connectors.node.intake import Intake
 from connectors.node.journal import Journal
@@ -127,7 +135,8 @@ async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | No
     checks = Checks(metrics, MEMBERS_CHECK, *_checks(sites))
     teller = RuntimeTeller(metrics, checks)
     port = config.node.metrics_port
-    sealer = Sealer(signers, released, clock, entropy)
+    sealing: dict[str, Signer] = {member.id: read_sealing_signer(config, member) for member in config.participants}
+    sealer = Sealer(sealing, released, clock, entropy)
     with HealthServer(around.metrics_port if port is None else port, checks, metrics):
         journal = Journal(config.database, sealer.store_receipts)
         gateway = Gateway(AsyncHttpClient(url, timeout_s=30, connections=4 * len(sites) + 4), exchange, signers, clock)

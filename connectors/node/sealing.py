@@ -1,6 +1,7 @@
 """Drafts and receipts become signed envelopes, ready for the outbox: one signature each, or one for a whole batch.
 
-Salts are drawn and keys used here and nowhere else in the node. A batch of one is signed singly.
+Salts are drawn and keys used here and nowhere else in the node. A batch of one is signed singly. The suite is that of the key: a signature with
+SM2 takes about 3 ms, so that a batch under one is what keeps the node quick.
 """
 
 from __future__ import annotations

@@ -146,9 +146,7 @@ class Verifier:
         # (3) key of the source, valid at the statement's time
         at[0] = 3
         signature = parse_signature(envelope.signature)
-        key = registry.key(signature.key_id, statement.time_ms)
-        if key.participant != statement.source:
-            raise Refused("key-not-of-source", f"key {key.id} is not of {statement.source}")
+        key = registry.signing_key(signature.key_id, signature.suite, statement.source, statement.time_ms)
         # (4) signature
         at[0] = 4
         if not verify(text, signature, key.public_key, self._roots):

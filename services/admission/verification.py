@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from services.admission.proposal import Checked
 from services.admission.verify_worker import Question, pack
 from services.codec.keys import PublicKey
-from services.codec.signature import SINGLE, RootCache, parse_signature, verify
+from services.codec.signature import SUITE_OF, RootCache, parse_signature, verify
 from services.events.member import ExchangeFounded
 from services.kernel.data import ROOT_DIR
 from services.kernel.errors import Refused, Transient
@@ -31,7 +31,7 @@ def verify_one(checked: Checked, registry: Registry, root: PublicKey, roots: Roo
         # (4) key of the source, valid at the statement's time
         reach("admission.step4")
         signature = parse_signature(checked.signature)
-        public_key = _public_key(checked, registry, root, signature.key_id)
+        public_key = _public_key(checked, registry, root, signature.key_id, signature.suite)
         # (5) signature
         reach("admission.step5")
         if not verify(checked.text, signature, public_key, roots):
@@ -43,7 +43,7 @@ def verify_one(checked: Checked, registry: Registry, root: PublicKey, roots: Roo
     return None
 
 
-def _public_key(checked: Checked, registry: Registry, root: PublicKey, key_id: str) -> bytes:
+def _public_key(checked: Checked, registry: Registry, root: PublicKey, key_id: str, suite: str) -> bytes:
     source = checked.statement.source
     if checked.statement.type == ExchangeFounded.TYPE:
         if (key_id, source, checked.value["public_key"]) != (root.key_id, root.participant, root.data):
@@ -51,20 +51,15 @@ def _public_key(checked: Checked, registry: Registry, root: PublicKey, key_id: s
                 "unknown-key", f"the exchange is founded with its root key, {root.key_id}", field="ipxsignature"
             )
         return root.data
-    key = registry.key(key_id, checked.time_ms)
-    if key.participant != source:
-        raise Refused("key-not-of-source", f"key {key_id} is not of {source}", field="ipxsignature")
-    if key.suite != SINGLE:
-        raise Refused("unknown-suite", f"key {key_id} is of suite {key.suite}", field="ipxsignature")
-    return key.public_key
+    return registry.signing_key(key_id, suite, source, checked.time_ms).public_key
 
 
 def _question(checked: Checked, registry: Registry, root: PublicKey) -> Question | None:
     """What a worker is to be asked; None when there is no good key to ask about, which is then looked into here."""
     reach("admission.step4")
-    named = checked.signature.split(":", 2)
+    suite, _, rest = checked.signature.partition(":")
     try:
-        key = _public_key(checked, registry, root, named[1] if len(named) == 3 else "")
+        key = _public_key(checked, registry, root, rest.partition(":")[0], SUITE_OF.get(suite, ""))
     except Refused:
         return None
     reach("admission.step5")

@@ -1,8 +1,9 @@
 """The process that verifies signatures beside admission: asked over its standard input, answering over its standard output.
 
-One request is a chunk: its length and number of questions (4 bytes each, little-endian), then for each question the public key (32 bytes), the
-lengths of statement and signature line (4 bytes each) and both. The answer is one byte a question: 1, the line is a good signature of
-that key over the statement; 0, it is not, or is no signature line. The process ends when its input does, as when the one that asks is killed.
+One request is a chunk: its length and number of questions (4 bytes each, little-endian), then for each question the lengths of public key,
+statement and signature line (4 bytes each) and all three. The answer is one byte a question: 1, the line is a good signature of
+that key over the statement; 0, it is not, is no signature line, or is of a suite whose extra is not installed. The process ends when its input
+does, as when the one that asks is killed.
 
 Why a process: libsodium lets other threads run while it computes, but each return from it waits for the interpreter, and each such change
 costs both sides more than the question is worth (services/admission/README.md has the figures).
@@ -19,8 +20,8 @@ from typing import BinaryIO
 from services.codec.signature import RootCache, parse_signature, verify
 from services.kernel.errors import Refused
 
-KEY_BYTES = 32
 _HEAD = struct.Struct("<II")
+_LENGTHS = struct.Struct("<III")
 
 Question = tuple[bytes, bytes, bytes]
 """Public key, statement, signature line."""
@@ -30,7 +31,7 @@ def pack(questions: Sequence[Question]) -> bytes:
     """The bytes of a request."""
     pieces: list[bytes] = []
     for key, text, line in questions:
-        pieces += (key, _HEAD.pack(len(text), len(line)), text, line)
+        pieces += (_LENGTHS.pack(len(key), len(text), len(line)), key, text, line)
     body = b"".join(pieces)
     return _HEAD.pack(len(body), len(questions)) + body
 
@@ -39,11 +40,11 @@ def unpack(body: bytes, count: int) -> Iterator[Question]:
     """The questions of a request body; inverse of :func:`pack`."""
     at = 0
     for _ in range(count):
-        key = body[at : at + KEY_BYTES]
-        text_size, line_size = _HEAD.unpack_from(body, at + KEY_BYTES)
-        at += KEY_BYTES + _HEAD.size
-        yield key, body[at : at + text_size], body[at + text_size : at + text_size + line_size]
-        at += text_size + line_size
+        key_size, text_size, line_size = _LENGTHS.unpack_from(body, at)
+        text_at = at + _LENGTHS.size + key_size
+        line_at = text_at + text_size
+        yield body[at + _LENGTHS.size : text_at], body[text_at:line_at], body[line_at : line_at + line_size]
+        at = line_at + line_size
 
 
 def is_good(question: Question, roots: RootCache) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from services.kernel.errors import Corrupt
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+HashNode = Callable[[bytes, bytes], bytes]
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -21,12 +22,12 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def levels_of(leaves: Sequence[bytes]) -> list[list[bytes]]:
+def levels_of(leaves: Sequence[bytes], hash_node: HashNode = node_hash) -> list[list[bytes]]:
     """All levels of the tree from the leaf hashes up; a lone right node is carried up unhashed (RFC 6962)."""
     levels = [list(leaves)]
     while len(levels[-1]) > 1:
         below = levels[-1]
-        above = [node_hash(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
+        above = [hash_node(below[i], below[i + 1]) for i in range(0, len(below) - 1, 2)]
         if len(below) % 2:
             above.append(below[-1])
         levels.append(above)
@@ -57,7 +58,14 @@ class Climb:
         return self.nodes[0][2]
 
 
-def climb(leaf: bytes, index: int, size: int, path: tuple[bytes, ...], known: Climb | None = None) -> Climb | None:
+def climb(
+    leaf: bytes,
+    index: int,
+    size: int,
+    path: tuple[bytes, ...],
+    known: Climb | None = None,
+    hash_node: HashNode = node_hash,
+) -> Climb | None:
     """The way up from a leaf (RFC 9162 section 2.1.3.2), or None when the path has a wrong length.
 
     ``known`` is a way up in a tree of the same size: where this one comes to a node of it with the same hash, and the rest of the paths is
@@ -81,12 +89,12 @@ def climb(leaf: bytes, index: int, size: int, path: tuple[bytes, ...], known: Cl
             return None
         sibling = path[-rest]
         if node & 1 or node == last:
-            current = node_hash(sibling, current)
+            current = hash_node(sibling, current)
             while not node & 1 and node:
                 node >>= 1
                 last >>= 1
         else:
-            current = node_hash(current, sibling)
+            current = hash_node(current, sibling)
         node >>= 1
         last >>= 1
         rest -= 1

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from services.codec.keys import parse_public
+from services.codec.keys import parse_participant_public
+from services.codec.signature import SINGLE, SM2
 from services.commands.members_desk import Desk, initialise
 from services.events.member import KeyAdded, KeyRevoked
 from services.kernel.errors import BadSettings, Refused
@@ -89,13 +90,15 @@ def show(name: str, as_json: bool) -> None:
 
 @command.command("add-key")
 @click.argument("participant")
-@click.option("--public-key", help="Public key line; without it a key is made under <state dir>/keys.")
+@click.option("--public-key", help="Public key line, of either suite; without it a key is made under <state dir>/keys.")
+@click.option("--suite", type=click.Choice((SINGLE, SM2)), help=f"Of the key that is made: {SINGLE} unless given.")
 @click.option("--valid-from", type=click.DateTime(), help="UTC; now unless given.")
 @click.option("--valid-until", type=click.DateTime(), help="UTC, exclusive; without end unless given.")
 @_JSON
 def add_key(
     participant: str,
     public_key: str | None,
+    suite: str | None,
     valid_from: datetime | None,
     valid_until: datetime | None,
     as_json: bool,
@@ -104,16 +107,18 @@ def add_key(
     with Desk(MembersSettings.load()) as desk:
         path = None
         if public_key is None:
-            signer, path = desk.keyring.make_another(participant)
+            signer, path = desk.keyring.make_another(participant, suite or SINGLE)
             public = signer.public
         else:
-            public = parse_public(public_key)
+            public = parse_participant_public(public_key)
             if public.participant != participant:
                 raise BadSettings(f"this is a key of {public.participant}")
+            if suite not in (None, public.suite):
+                raise BadSettings(f"this is a key of suite {public.suite}")
         event = KeyAdded(
             participant=participant,
             key_id=public.key_id,
-            suite="ed25519",
+            suite=public.suite,
             public_key=public.data,
             valid_from=_ms(valid_from) if valid_from else desk.now_ms(),
             valid_until=_ms(valid_until) if valid_until else None,

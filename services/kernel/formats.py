@@ -16,7 +16,7 @@ Check = Callable[[Any], Problem | None]
 
 _TEXT_LIMIT: Final = 20_000
 _TEXT_SHORT_LIMIT: Final = 300
-_KEY_BYTES: Final = 32
+_KEY_BYTES: Final = (32, 64)
 
 
 def _pattern(expression: str, expected: str, expected_zh: str) -> Check:
@@ -53,7 +53,11 @@ def _event_id(text: str) -> Problem | None:
 
 
 def _public_key(data: bytes) -> Problem | None:
-    return None if len(data) == _KEY_BYTES else Problem("a key of 32 bytes", "32字节的公钥", f"{len(data)} bytes")
+    if len(data) in _KEY_BYTES:
+        return None
+    return Problem(
+        "a key of 32 bytes (Ed25519) or 64 (SM2)", "32字节（Ed25519）或者64字节（SM2）的公钥", f"{len(data)} bytes"
+    )
 
 
 FORMATS: Final[dict[str, Check]] = {

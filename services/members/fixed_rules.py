@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from services.codec.signature import key_id_of
+from services.codec import sm2
+from services.codec.signature import SINGLE, SM2, key_id_of
 from services.codec.statement import Statement
 from services.events import clue as clues
 from services.events import member as members
@@ -25,6 +26,7 @@ Rule = Callable[[Registry, Participant, Statement, dict[str, Any]], None]
 CLUES_ROOM: Final = "exchange.clues"
 RECEIPTS_ROOM: Final = "exchange.receipts"
 LEDGER: Final = "exchange.ledger"
+ED25519_KEY_BYTES: Final = 32
 
 
 def check_founding(registry: Registry, statement: Statement, value: dict[str, Any]) -> None:
@@ -37,12 +39,27 @@ def check_founding(registry: Registry, statement: Statement, value: dict[str, An
         raise Refused("already-founded", f"the exchange {registry.founded.name} was founded before")
     if value["operator"] != statement.source:
         raise Refused("not-authorised", "an exchange is founded by its operator", field="operator")
-    _check_key_id(value["operator"], value)
+    if value["suite"] != SINGLE:
+        raise Refused("bad-field", f"the root key of an exchange is of suite {SINGLE}", field="suite")
+    _check_key(value["operator"], value)
     _stands_alone(statement)
 
 
-def _check_key_id(participant: str, value: dict[str, Any]) -> None:
-    expected = key_id_of(participant, value["public_key"])
+def _check_key(participant: str, value: dict[str, Any]) -> None:
+    """Suite, key and key id fit one another. Without the extra of SM2 its keys are refused: a key that nobody can verify by is none."""
+    public_key = value["public_key"]
+    if value["suite"] == SINGLE and len(public_key) != ED25519_KEY_BYTES:
+        raise Refused("bad-field", f"a key of suite {SINGLE} has {ED25519_KEY_BYTES} bytes", field="public_key")
+    if value["suite"] == SM2:
+        if participant.startswith(f"{EXCHANGE}."):
+            raise Refused("bad-field", f"the exchange's own parts sign with {SINGLE}, twice the same", field="suite")
+        if not sm2.available():
+            raise Refused("unknown-suite", sm2.MISSING, field="suite")
+        if not sm2.is_public_key(public_key):
+            raise Refused(
+                "bad-field", f"a key of suite {SM2} is a point of its curve, x and y in 64 bytes", field="public_key"
+            )
+    expected = key_id_of(participant, public_key)
     if value["key_id"] != expected:
         raise Refused("bad-field", f"the id of this key is {expected}", field="key_id")
 
@@ -101,7 +118,7 @@ def _suspends(registry: Registry, source: Participant, statement: Statement, val
 def _adds_key(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
     _stands_alone(statement)
     _by_operator_or_owner(registry, source, statement, value)
-    _check_key_id(value["participant"], value)
+    _check_key(value["participant"], value)
     if value["key_id"] in registry.keys:
         raise Refused("bad-reference", f"key {value['key_id']} is in the log already", field="key_id")
 

@@ -18,7 +18,7 @@ from services.codec.entry import Entry, parse_entry
 from services.codec.envelope import Envelope
 from services.codec.keys import PublicKey
 from services.codec.schema import EventSchema
-from services.codec.signature import RootCache, parse_signature, verify
+from services.codec.signature import RootCache, Signature, parse_signature, verify
 from services.codec.statement import format_statement
 from services.events import EVENT_TYPES, from_value
 from services.events.member import ExchangeFounded, MemberEvent
@@ -80,7 +80,7 @@ def _read(
     # (5) key of the source at that time
     event = cast("MemberEvent", from_value(schema.name, value))
     signature = parse_signature(envelope.signature)
-    public = _public_key(registry, event, signature.key_id, statement.source, statement.time_ms, root)
+    public = _public_key(registry, event, signature, statement.source, statement.time_ms, root)
     # (6) signature
     if not verify(format_statement(statement), signature, public, roots):
         raise Corrupt(f"{log} seq {entry.seq}: the signature does not verify")
@@ -88,13 +88,11 @@ def _read(
 
 
 def _public_key(
-    registry: Registry, event: MemberEvent, key_id: str, source: str, time_ms: int, root: PublicKey
+    registry: Registry, event: MemberEvent, signature: Signature, source: str, time_ms: int, root: PublicKey
 ) -> bytes:
+    key_id = signature.key_id
     if isinstance(event, ExchangeFounded):
         if (key_id, event.public_key, source) != (root.key_id, root.data, root.participant):
             raise Corrupt(f"the exchange was founded with key {key_id}, the root key is {root.key_id}")
         return root.data
-    key = registry.key(key_id, time_ms)
-    if key.participant != source:
-        raise Refused("key-not-of-source", f"key {key_id} is not of {source}")
-    return key.public_key
+    return registry.signing_key(key_id, signature.suite, source, time_ms).public_key

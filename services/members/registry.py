@@ -157,6 +157,18 @@ class Registry:
             raise refusal
         return key
 
+    def signing_key(self, key_id: str, suite: str, source: str, at_ms: int) -> Key:
+        """The key with which the source may have signed at that instant, and that makes signatures of that suite.
+
+        Refuses as :meth:`key` does, ``key-not-of-source``, and ``bad-signature`` a signature of another suite than the key's.
+        """
+        key = self.key(key_id, at_ms)
+        if key.participant != source:
+            raise _bad_key("key-not-of-source", f"key {key_id} is not of {source}")
+        if key.suite != suite:
+            raise _bad_key("bad-signature", f"key {key_id} is of suite {key.suite}, the signature is not")
+        return key
+
     def keys_of(self, participant_id: str) -> tuple[Key, ...]:
         """Every key that the participant ever had, by valid_from."""
         own = (key for key in self.keys.values() if key.participant == participant_id)

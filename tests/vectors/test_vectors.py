@@ -10,16 +10,17 @@ from typing import Any
 
 import pytest
 
-from services.codec import merkle
+from services.codec import merkle, sm2, sm3_tree
 from services.codec.cloudevents import envelope_from_structured
 from services.codec.content import content_digest, parse_disclosure
 from services.codec.entry import parse_entry
 from services.codec.envelope import check_content, envelope_from_record
 from services.codec.json_form import json_form
-from services.codec.keys import parse_public, signer_from_seed
+from services.codec.keys import parse_participant_private, parse_participant_public, parse_public, signer_from_seed
 from services.codec.schema import compile_schema
 from services.codec.signature import RootCache, parse_signature, verify, verify_ed25519
 from services.codec.statement import parse_statement
+from tests.unit.services.codec import gm_judge
 from tests.vectors.make import made, text_of
 
 HERE = Path(__file__).parent
@@ -140,3 +141,41 @@ def test_a_stored_event_is_the_same_over_kafka_and_http(case: dict[str, Any]) ->
     assert envelope_from_structured(case["structured"]) == envelope
     schema = compile_schema(json.dumps(stored("content.json")["schema"]))
     assert check_content(schema, envelope)["title"] == "网店销售假冒商标商品"
+
+
+def test_sm2_and_sm3_are_those_of_the_published_examples() -> None:
+    known = stored("sm2.json")
+    for case in known["sm3"]["cases"]:
+        assert sm2.sm3(case["message"].encode()).hex() == case["digest"]
+    example = known["published"]
+    secret, public = bytes.fromhex(example["secret"]), bytes.fromhex(example["public_key"])
+    message, value = example["message"].encode(), bytes.fromhex(example["r"] + example["s"])
+    assert sm2.public_key_of(secret) == public
+    assert sm2.USER_ID.decode() == example["user_id"]
+    assert sm2.sm3(bytes.fromhex(example["za"]) + message).hex() == example["digest"]
+    assert sm2.verify(public, message, value)
+    assert sm2.verify(public, message, sm2.sign(secret, public, message))
+    assert gm_judge.is_good(public, message, value)
+
+
+def test_trees_over_sm3_are_those_of_rfc_6962() -> None:
+    known = stored("sm2.json")["tree"]
+    leaves = [sm3_tree.leaf_hash(bytes.fromhex(leaf)) for leaf in known["leaves"]]
+    assert [sm3_tree.Sm3Edge().extend(leaves[:size]).root().hex() for size in range(len(leaves) + 1)] == known["roots"]
+
+
+def test_stored_lines_of_suite_sm2_sm3_verify() -> None:
+    known = stored("sm2.json")["lines"]
+    key = parse_participant_public(known["public_line"])
+    assert (key.data.hex(), key.key_id, key.suite) == (known["public_key"], known["key_id"], "sm2-sm3")
+    assert parse_participant_private(known["private_line"]).public == key
+    statement = known["statement"].encode("ascii")
+    single = parse_signature(known["single"])
+    assert verify(statement, single, key.data, RootCache())
+    assert gm_judge.is_good(key.data, statement, single.value)
+    roots = RootCache()
+    for text, line in zip(known["statements"], known["batch"], strict=True):
+        assert verify(text.encode("ascii"), parse_signature(line), key.data, roots)
+    root = sm3_tree.levels_of([sm3_tree.leaf_hash(text.encode("ascii")) for text in known["statements"]])[-1][0]
+    message = f"ipx-batch/v1\nsize: {len(known['statements'])}\nroot: sm3:{root.hex()}\n".encode()
+    assert gm_judge.is_good(key.data, message, parse_signature(known["batch"][0]).value)

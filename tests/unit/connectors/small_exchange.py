@@ -16,7 +16,7 @@ from services.codec.cloudevents import envelope_from_structured, envelope_to_str
 from services.codec.content import NOTHING_RESTRICTED, format_disclosure, parse_disclosure, redact
 from services.codec.entry import Delivery, format_entry
 from services.codec.envelope import Draft, Envelope, prepare, seal
-from services.codec.keys import Ed25519Signer, signer_from_seed
+from services.codec.keys import Ed25519Signer, Sm2Signer, signer_from_seed, sm2_signer
 from services.codec.released import load_released
 from services.codec.signature import sign
 from services.codec.statement import format_statement
@@ -59,6 +59,11 @@ _CLUES = tuple(
 def signer_of(participant: str) -> Ed25519Signer:
     """The key of a participant in every test."""
     return signer_from_seed(participant, hashlib.sha256(participant.encode()).digest())
+
+
+def gm_signer_of(participant: str) -> Sm2Signer:
+    """Its SM2 key, when :meth:`SmallExchange.add_key` was told of it."""
+    return sm2_signer(participant, hashlib.sha256(participant.encode()).digest())
 
 
 @dataclass
@@ -143,12 +148,15 @@ class SmallExchange:
                 valid_from=FOUNDED_MS,
             )
         )
-        key = signer_of(participant)
+        self.add_key(signer_of(participant))
+
+    def add_key(self, key: Ed25519Signer | Sm2Signer) -> None:
+        """A key of a participant becomes valid."""
         self.say(
             KeyAdded(
-                participant=participant,
+                participant=key.public.participant,
                 key_id=key.key_id,
-                suite="ed25519",
+                suite=key.suite,
                 public_key=key.public.data,
                 valid_from=FOUNDED_MS,
             )

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors.node.config import load_config, read_root_key, read_secret, read_signer
-from services.codec.keys import signer_from_seed
+from connectors.node.config import load_config, read_root_key, read_sealing_signer, read_secret, read_signer
+from services.codec.keys import signer_from_seed, sm2_signer
 from services.kernel.errors import BadSettings
 
 TEXT = """
@@ -46,6 +46,24 @@ def test_a_configuration_is_read_with_paths_relative_to_its_file(tmp_path: Path)
     assert member.city is not None
     pace = member.city.pace()
     assert (pace.concurrency, pace.limits.attempts, pace.backoff.first_s) == (3, 7, 0.5)
+
+
+def test_a_participant_with_an_sm2_key_signs_with_it_and_proves_itself_with_the_other(tmp_path: Path) -> None:
+    gm = sm2_signer("320100.market_regulator", b"g" * 32)
+    text = TEXT.replace('key_file = "own.key"', 'key_file = "own.key"\nsm2_key_file = "gm.key"')
+    path, key = write(tmp_path, text), tmp_path / "gm.key"
+    key.write_text(gm.private_line())
+    key.chmod(0o600)
+    config = load_config(path)
+    (member,) = config.participants
+    assert read_sealing_signer(config, member) == gm
+    assert read_signer(config, member).suite == "ed25519"
+    for line in (sm2_signer("320500.police", b"g" * 32).private_line(), (tmp_path / "own.key").read_text()):
+        key.write_text(line)
+        with pytest.raises(BadSettings, match=r"gm\.key"):
+            read_sealing_signer(config, member)
+    plain = load_config(write(tmp_path))
+    assert read_sealing_signer(plain, plain.participants[0]) == read_signer(plain, plain.participants[0])
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from services.events import to_value
 from services.events.clue import ClueReported
 from services.events.member import KeyRevoked
 from services.kernel.instants import format_instant
-from services.kernel.ports import CountedEntropy
+from services.kernel.ports import CountedEntropy, Signer
 from tests.unit.connectors.small_exchange import (
     AGREEMENT,
     HANGZHOU,
@@ -27,6 +27,7 @@ from tests.unit.connectors.small_exchange import (
     SEEN,
     SUZHOU,
     SmallExchange,
+    gm_signer_of,
     signer_of,
 )
 
@@ -47,11 +48,13 @@ VALUE = to_value(
 IDS = [f"01923c00-0000-7000-8000-{n:012d}" for n in range(10)]
 
 
-def report(exchange: SmallExchange, event: str = IDS[0], source: str = NANJING) -> Envelope:
+def report(
+    exchange: SmallExchange, event: str = IDS[0], source: str = NANJING, signer: Signer | None = None
+) -> Envelope:
     draft = Draft(
         event, source, "CL-1", format_instant(exchange.clock.now_ms()), agreement=AGREEMENT, addressee=HANGZHOU
     )
-    return seal(SCHEMA, VALUE, draft, signer_of(source), CountedEntropy(1 << 20))
+    return seal(SCHEMA, VALUE, draft, signer or signer_of(source), CountedEntropy(1 << 20))
 
 
 def made() -> tuple[SmallExchange, Envelope]:
@@ -78,6 +81,26 @@ def test_a_genuine_copy_is_verified_with_what_it_shows_and_what_it_withholds() -
     assert found.value["reporter_id_number"] is None
     assert set(found.withheld) == set(SCHEMA.restricted) - set(SEEN)
     assert (found.numbered.owner, found.numbered.number) == (HANGZHOU, 0)
+
+
+def test_a_copy_that_was_signed_with_sm2_is_verified_once_its_key_is_in_the_members_log() -> None:
+    exchange = SmallExchange()
+    before = exchange.history.size
+    exchange.add_key(gm_signer_of(NANJING))
+    sealed = report(exchange, signer=gm_signer_of(NANJING))
+    assert exchange.propose(envelope_to_structured(sealed)) == "admitted"
+    copy = envelope_from_structured(exchange.inboxes[HANGZHOU][0])
+    assert copy.signature.startswith("sm2-sm3:")
+    assert isinstance(verifier(exchange).verify(copy), Verified)
+    other = report(exchange, IDS[1], signer=gm_signer_of(NANJING)).signature
+    forged = replace(copy, signature=other, entry=(copy.entry or "").replace(copy.signature, other))
+    found = verifier(exchange).verify(forged)
+    assert isinstance(found, Unverified)
+    assert (found.step, found.code) == (4, "bad-signature")
+    early = replace(copy, entry=(copy.entry or "").replace(f"members: {before + 1}", f"members: {before}"))
+    found = verifier(exchange).verify(early)
+    assert isinstance(found, Unverified)
+    assert (found.step, found.code) == (3, "unknown-key")
 
 
 def change(**lines: str) -> Callable[[Envelope], Envelope]:
@@ -133,7 +156,8 @@ def signed_by(participant: str, **lines: str) -> Callable[[Envelope], Envelope]:
         (lambda copy: replace(copy, body=copy.body + b"\x00"), 2, "not-canonical"),
         (lambda copy: replace(copy, body=copy.body[:-1]), 2, "undecodable"),
         (lambda copy: replace(copy, signature="ed25519:x"), 3, "bad-signature"),
-        (lambda copy: replace(copy, signature=copy.signature.replace("ed25519", "sm2-sm3")), 3, "unknown-suite"),
+        (lambda copy: replace(copy, signature=copy.signature.replace("ed25519", "rot13")), 3, "unknown-suite"),
+        (lambda copy: replace(copy, signature=copy.signature.replace("ed25519", "sm2-sm3")), 3, "bad-signature"),
         (signed_by("320900.market_regulator"), 3, "unknown-key"),
         (signed_by(SUZHOU), 3, "key-not-of-source"),
         (signed_by(NANJING, time="2020-01-01T00:00:00.000Z"), 3, "key-not-yet-valid"),

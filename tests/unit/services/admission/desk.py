@@ -10,7 +10,7 @@ from services.admission.judgement import Judge
 from services.admission.partitioning import partition_of
 from services.admission.proposal import Checked, Proposed
 from services.codec.envelope import Draft, Envelope, frame, seal
-from services.codec.keys import Ed25519Signer
+from services.codec.keys import ParticipantSigner
 from services.codec.schema import EventSchema
 from services.events import to_value
 from services.kernel.errors import Refused
@@ -37,7 +37,7 @@ class FakeSchemas:
         raise Refused("unknown-schema", f"no schema {schema_id}")
 
 
-def sealed(event: Any = None, *, number: int = 0, key: Ed25519Signer | None = None, **changes: Any) -> Envelope:
+def sealed(event: Any = None, *, number: int = 0, key: ParticipantSigner | None = None, **changes: Any) -> Envelope:
     """A signed event, by default a clue from Nanjing to Hangzhou; changes are of the statement."""
     event = clue() if event is None else event
     entropy = CountedEntropy(1000 + number * 50)

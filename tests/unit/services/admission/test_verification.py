@@ -7,7 +7,7 @@ import pytest
 from services.admission.proposal import Checked
 from services.admission.verification import Verifiers, verify_one
 from services.codec.envelope import Draft, seal_batch
-from services.codec.keys import Ed25519Signer
+from services.codec.keys import ParticipantSigner
 from services.codec.signature import RootCache
 from services.events import to_value
 from services.events.member import KeyRevoked
@@ -26,6 +26,8 @@ from tests.unit.services.members.town import (
     Said,
     clue,
     founded,
+    gm_key_added,
+    gm_signer,
     key_added,
     released,
     root,
@@ -52,6 +54,7 @@ def with_key(number: int, **changes: object) -> Registry:
     return told(town(), Said(key_added(NANJING, number, **changes)))
 
 
+GM_TOWN = told(town(), Said(gm_key_added(NANJING)))
 REVOKED = told(
     with_key(1),
     Said(KeyRevoked(participant=NANJING, key_id=signer(NANJING, 1).key_id, revoked_at=NOW_MS + 5, reason="superseded")),
@@ -67,11 +70,15 @@ REVOKED = told(
         (signer(NANJING, 1), {"time": at(9)}, with_key(1, valid_until=NOW_MS + 9), "key-expired"),
         (signer(NANJING, 1), {"time": at(5)}, REVOKED, "key-revoked"),
         (signer(NANJING, 1), {"time": at(4)}, REVOKED, None),
-        (signer(NANJING, 1), {}, with_key(1, suite="sm2-sm3"), "unknown-suite"),
+        (signer(NANJING, 1), {}, with_key(1, suite="sm2-sm3"), "bad-signature"),
+        (gm_signer(NANJING), {}, town(), "unknown-key"),
+        (gm_signer(NANJING), {}, GM_TOWN, None),
+        (gm_signer(HANGZHOU), {}, told(town(), Said(gm_key_added(HANGZHOU))), "key-not-of-source"),
+        (gm_signer(NANJING), {}, told(town(), Said(gm_key_added(NANJING, suite="ed25519"))), "bad-signature"),
     ],
 )
 def test_a_key_counts_only_for_its_source_and_in_its_time(
-    key: Ed25519Signer, changes: dict[str, str], registry: Registry, code: str | None
+    key: ParticipantSigner, changes: dict[str, str], registry: Registry, code: str | None
 ) -> None:
     assert answer(checked(sealed(key=key, **changes)), registry) == code
 
@@ -81,7 +88,8 @@ def test_a_key_counts_only_for_its_source_and_in_its_time(
     [
         (sealed(number=7).signature, "bad-signature"),
         ("ed25519:x:y", "bad-signature"),
-        ("sm2-sm3:320100.market_regulator#0123456789abcdef:AAAA", "unknown-suite"),
+        ("sm2-sm3:320100.market_regulator#0123456789abcdef:AAAA", "bad-signature"),
+        ("sm2:320100.market_regulator#0123456789abcdef:AAAA", "unknown-suite"),
         ("", "bad-signature"),
     ],
 )
@@ -141,6 +149,18 @@ def test_a_chunk_is_answered_in_its_order_here_or_by_processes(processes: int) -
         [],
     ]
     assert codes(verifiers.verify_all(CHUNK, town())) == [None, "unknown-key"] * 3
+    verifiers.close()
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_signatures_of_both_suites_stand_in_one_chunk(processes: int) -> None:
+    verifiers = Verifiers(processes, root())
+    good = [checked(sealed(number=n, key=gm_signer(NANJING))) for n in range(2)]
+    forged = good[0]._replace(signature=good[1].signature)
+    swapped = good[0]._replace(signature=good[0].signature.replace("sm2-sm3:", "ed25519:"))
+    chunk = [good[0], CHUNK[0], forged, swapped, good[1]]
+    assert codes(verifiers.begin(chunk, GM_TOWN).result(30)) == [None, None, "bad-signature", "bad-signature", None]
+    assert codes(verifiers.begin(good, town()).result(30)) == ["unknown-key"] * 2
     verifiers.close()
 
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.codec import merkle
+from services.codec import merkle, sm3_tree
+from services.codec.keys import sm2_signer
 from services.codec.merkle import Climb
 from services.codec.signature import (
     MAX_BATCH,
+    SUITE_OF,
     RootCache,
     Signature,
     batch_message,
@@ -29,6 +31,7 @@ from tests.unit.services.codec.samples import SOURCE, mutated, signer, taken
 
 SIGNER = signer()
 KEY = SIGNER.public.data
+SM2_SIGNER = sm2_signer(SOURCE, bytes(range(1, 33)))
 STATEMENT = b"ipx-event/v1\nid: x\n"
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
@@ -41,9 +44,9 @@ def line_of(signature: Signature) -> str:
     """The line that a parsed signature was read from, spelt independently of the parser."""
     value = base64.b64encode(signature.value).decode()
     if signature.path is None:
-        return f"ed25519:{signature.key_id}:{value}"
+        return f"{signature.suite}:{signature.key_id}:{value}"
     path = base64.b64encode(b"".join(signature.path)).decode() or "-"
-    return f"ed25519-batch:{signature.key_id}:{signature.index}/{signature.size}:{path}:{value}"
+    return f"{signature.suite}-batch:{signature.key_id}:{signature.index}/{signature.size}:{path}:{value}"
 
 
 def is_good(statement: bytes, line: str, key: bytes = KEY) -> bool:
@@ -145,7 +148,14 @@ BATCH = sign_batch(statements(11), SIGNER)[9]
 ALONE = sign_batch([STATEMENT], SIGNER)[0]
 
 
-@given(mutated(SINGLE.encode()) | mutated(BATCH.encode()) | mutated(ALONE.encode()) | st.binary(max_size=300))
+SM2_SINGLE = sign(STATEMENT, SM2_SIGNER)
+SM2_BATCH = sign_batch(statements(11), SM2_SIGNER)[9]
+
+
+@given(
+    st.sampled_from([SINGLE, BATCH, ALONE, SM2_SINGLE, SM2_BATCH]).flatmap(lambda line: mutated(line.encode()))
+    | st.binary(max_size=300)
+)
 @settings(max_examples=150)
 def test_a_line_is_read_only_if_it_is_what_a_signer_writes(data: bytes) -> None:
     line = data.decode("utf-8", "surrogateescape")
@@ -163,7 +173,9 @@ def test_a_line_is_read_only_if_it_is_what_a_signer_writes(data: bytes) -> None:
         ("", "bad-signature"),
         ("ed25519", "bad-signature"),
         (SINGLE.replace("ed25519", "ed448", 1), "unknown-suite"),
-        (SINGLE.replace("ed25519", "sm2-sm3", 1), "unknown-suite"),
+        (SINGLE.replace("ed25519", "sm2", 1), "unknown-suite"),
+        (SINGLE.replace("ed25519", "sm2-sm3-batch", 1), "bad-signature"),
+        ("sm2-sm3", "bad-signature"),
         ("none:" + SINGLE.partition(":")[2], "unknown-suite"),
         (SINGLE.replace("ed25519", "Ed25519", 1), "bad-signature"),
         (SINGLE.replace("#", "", 1), "bad-signature"),
@@ -276,3 +288,51 @@ def test_signatures_that_a_lax_verifier_takes_are_not_taken(change: Callable[[by
 @pytest.mark.parametrize("key", [b"", bytes(31), bytes(33)])
 def test_a_key_of_another_length_verifies_nothing(key: bytes) -> None:
     assert not verify_ed25519(key, STATEMENT, SIGNER.sign(STATEMENT))
+
+
+def test_a_signature_by_sm2_is_good_for_its_statement_and_key_alone() -> None:
+    signature = parse_signature(SM2_SINGLE)
+    key = SM2_SIGNER.public.data
+    assert (signature.suite, signature.path, signature.key_id) == ("sm2-sm3", None, SM2_SIGNER.key_id)
+    assert line_of(signature) == SM2_SINGLE
+    assert is_good(STATEMENT, SM2_SINGLE, key)
+    assert not is_good(STATEMENT + b"\n", SM2_SINGLE, key)
+    assert not is_good(STATEMENT, SM2_SINGLE, sm2_signer(SOURCE, bytes(31) + b"\x07").public.data)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 100])
+def test_a_batch_by_sm2_rests_on_one_check_and_a_tree_over_sm3(size: int) -> None:
+    checks = []
+
+    def check(key: bytes, message: bytes, value: bytes) -> bool:
+        checks.append((key, message, value))
+        return True
+
+    batch = statements(size)
+    lines = sign_batch(batch, SM2_SIGNER)
+    root = sm3_tree.levels_of([sm3_tree.leaf_hash(s) for s in batch])[-1][0]
+    roots, key = RootCache(), SM2_SIGNER.public.data
+    assert all(verify(s, parse_signature(line), key, roots, check) for s, line in zip(batch, lines, strict=True))
+    message = f"ipx-batch/v1\nsize: {size}\nroot: sm3:{root.hex()}\n".encode()
+    assert checks == [(key, message, parse_signature(lines[0]).value)]
+    assert [line_of(parse_signature(line)) for line in lines] == lines
+    assert all(is_good(s, line, key) for s, line in zip(batch[:3], lines, strict=False))
+    assert not is_good(batch[0] + b"x", lines[0], key)
+    assert not is_good(batch[0], lines[-1], key) or size == 1
+
+
+@pytest.mark.parametrize("line", [SINGLE, BATCH, ALONE, SM2_SINGLE, SM2_BATCH], ids=range(5))
+def test_a_signature_of_one_suite_is_none_of_the_other(line: str) -> None:
+    signature = parse_signature(line)
+    other = "ed25519" if signature.suite == "sm2-sm3" else "sm2-sm3"
+    statement = statements(11)[9] if line in (BATCH, SM2_BATCH) else STATEMENT
+    own, foreign = (KEY, SM2_SIGNER.public.data) if other == "sm2-sm3" else (SM2_SIGNER.public.data, KEY)
+    assert verify(statement, signature, own, RootCache())
+    for key in (own, foreign):
+        assert not verify(statement, replace(signature, suite=other), key, RootCache())
+    assert not verify(statement, signature, foreign, RootCache())
+
+
+def test_every_form_of_line_belongs_to_the_suite_of_its_key() -> None:
+    lines = (SINGLE, BATCH, SM2_SINGLE, SM2_BATCH)
+    assert [SUITE_OF[line.partition(":")[0]] for line in lines] == [parse_signature(line).suite for line in lines]

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 
-from services.codec.keys import Ed25519Signer
+from services.codec.keys import Ed25519Signer, sm2_signer
 from services.codec.token import MAX_LIFE_S, MAX_TOKEN_BYTES, Proof, claimed_participant, issue, verify
 from services.kernel.errors import Refused
 from tests.unit.services.codec.samples import OTHER, SOURCE, mutated, signer
@@ -240,3 +240,13 @@ def test_whom_a_token_names_is_told_without_proof() -> None:
     assert claimed_participant(forged(by=STRANGER)) == OTHER
     assert claimed_participant("nonsense") is None
     assert claimed_participant(forged({"kid": "../../etc/passwd#0"})) is None
+
+
+def test_an_sm2_key_issues_no_token_and_none_is_proved_by_it() -> None:
+    gm = sm2_signer(SOURCE, bytes(range(1, 33)))
+    with pytest.raises(ValueError, match="signed with ed25519"):
+        issue(gm, "ipx", NOW_MS)
+    token = issue(SIGNER, "ipx", NOW_MS)
+    with pytest.raises(Refused) as refused:
+        verify(token, lambda key_id, at_ms: Known(SOURCE, gm.public.data), "ipx", NOW_MS)
+    assert refused.value.code == "unauthenticated"

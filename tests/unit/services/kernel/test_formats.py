@@ -17,7 +17,7 @@ GOOD_AND_BAD = [
     ("nice_class", [1, 45], [0, 46]),
     ("non_negative", [0, 1], [-1]),
     ("positive", [1], [0, -1]),
-    ("public_key", [bytes(32)], [b"", bytes(31), bytes(33)]),
+    ("public_key", [bytes(32), bytes(64)], [b"", bytes(31), bytes(33), bytes(63), bytes(65)]),
     ("sha256", ["sha256:" + "0a" * 32], ["0a" * 32, "sha256:" + "0A" * 32]),
     ("text", ["x", "汉" * 20_000], ["", " \n\t", "x" * 20_001]),
     ("text_short", ["x" * 300], ["x" * 301, "　"]),

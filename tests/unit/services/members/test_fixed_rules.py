@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.codec.signature import key_id_of
 from services.events import to_value
 from services.events.member import AgreementProposed, KeyRevoked, MemberEvent, ParticipantSuspended
 from services.events.registry import EVENT_TYPES
@@ -21,6 +22,8 @@ from tests.unit.services.members.town import (
     REF,
     Said,
     founded,
+    gm_key_added,
+    gm_signer,
     key_added,
     proposed,
     registered,
@@ -69,6 +72,40 @@ def test_the_exchange_is_founded_once_by_the_operator_that_it_names() -> None:
     assert code(founded()) == "already-founded"
     assert code(founded(operator=NANJING), registry=EMPTY) == "not-authorised"
     assert code(founded(key_id=f"{OPERATOR}#0000000000000000"), registry=EMPTY) == "bad-field"
+
+
+def test_the_root_key_of_an_exchange_is_of_ed25519() -> None:
+    gm = gm_signer(OPERATOR)
+    root = {"key_id": gm.key_id, "suite": "sm2-sm3", "public_key": gm.public.data}
+    assert code(founded(**root), registry=EMPTY) == "bad-field"
+
+
+def test_a_participant_may_have_an_sm2_key_and_a_part_of_the_exchange_may_not() -> None:
+    assert ask(gm_key_added(NANJING), source=NANJING) == ()
+    assert ask(gm_key_added(POLICE)) == ()
+    assert code(gm_key_added("exchange.clues")) == "bad-field"
+
+
+SHORT = signer(NANJING, 1).public.data
+OFF_CURVE = gm_signer(NANJING).public.data[:-1] + bytes([gm_signer(NANJING).public.data[-1] ^ 1])
+
+
+@pytest.mark.parametrize(
+    ("suite", "public_key"),
+    [
+        ("ed25519", gm_signer(NANJING).public.data),
+        ("sm2-sm3", SHORT),
+        ("sm2-sm3", OFF_CURVE),
+        ("sm2-sm3", bytes(64)),
+        ("sm2-sm3", b"\x04" + gm_signer(NANJING).public.data),
+    ],
+    ids=range(5),
+)
+def test_a_key_is_one_of_its_suite(suite: str, public_key: bytes) -> None:
+    key_id = key_id_of(NANJING, public_key)
+    with pytest.raises(Refused) as refused:
+        ask(key_added(NANJING, 1, suite=suite, public_key=public_key, key_id=key_id))
+    assert (refused.value.code, refused.value.field) == ("bad-field", "public_key")
 
 
 @pytest.mark.parametrize(

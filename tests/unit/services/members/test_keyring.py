@@ -49,3 +49,16 @@ def test_a_key_of_somebody_else_is_not_taken(tmp_path: Path) -> None:
     ring.path_of(NAME).rename(ring.path_of("320500.police"))
     with pytest.raises(BadSettings, match=r"320100\.police"):
         ring.signer("320500.police")
+
+
+def test_an_sm2_key_lies_beside_the_one_in_use_and_never_takes_its_place(tmp_path: Path) -> None:
+    ring = Keyring(tmp_path, CountedEntropy())
+    first = ring.ensure(NAME)
+    gm, path = ring.make_another(NAME, "sm2-sm3")
+    assert gm.suite == "sm2-sm3"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.name == f"{NAME}.{gm.key_id.partition('#')[2]}.key"
+    assert (ring.signer(NAME), ring.signers(NAME)) == (first, (first, gm))
+    path.rename(ring.path_of(NAME))
+    with pytest.raises(BadSettings):
+        ring.signer(NAME)

@@ -21,6 +21,8 @@ from tests.unit.services.members.town import (
     XIHU,
     Said,
     founded,
+    gm_key_added,
+    gm_signer,
     key_added,
     proposed,
     registered,
@@ -220,3 +222,26 @@ def test_any_order_of_events_folds_and_is_counted(said: list[tuple[MemberEvent, 
         for name in names:
             organ = registry.participants[name]
             assert (organ.organ_type, organ.division) == (organ_type, division)
+
+
+@pytest.mark.parametrize(
+    ("key_id", "suite", "source", "code"),
+    [
+        (KEY, "ed25519", NANJING, None),
+        (KEY, "sm2-sm3", NANJING, "bad-signature"),
+        (KEY, "", NANJING, "bad-signature"),
+        (KEY, "ed25519", HANGZHOU, "key-not-of-source"),
+        (gm_signer(NANJING).key_id, "sm2-sm3", NANJING, None),
+        (gm_signer(NANJING).key_id, "ed25519", NANJING, "bad-signature"),
+        (gm_signer(HANGZHOU).key_id, "sm2-sm3", HANGZHOU, "unknown-key"),
+    ],
+)
+def test_a_key_signs_for_its_owner_and_in_its_suite(key_id: str, suite: str, source: str, code: str | None) -> None:
+    registry = told(town(), Said(gm_key_added(NANJING)))
+    if code is None:
+        found = registry.signing_key(key_id, suite, source, NOW_MS)
+        assert (found.id, found.suite) == (key_id, suite)
+        return
+    with pytest.raises(Refused) as refused:
+        registry.signing_key(key_id, suite, source, NOW_MS)
+    assert (refused.value.code, refused.value.field) == (code, "ipxsignature")

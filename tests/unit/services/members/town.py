@@ -8,7 +8,7 @@ from functools import cache
 from services.codec.content import NOTHING_RESTRICTED, new_disclosure
 from services.codec.entry import format_entry
 from services.codec.envelope import Draft, Envelope, prepare
-from services.codec.keys import Ed25519Signer, PublicKey, signer_from_seed
+from services.codec.keys import Ed25519Signer, ParticipantSigner, PublicKey, Sm2Signer, signer_from_seed, sm2_signer
 from services.codec.released import ReleasedSchemas, load_released
 from services.codec.signature import sign
 from services.codec.statement import Statement
@@ -68,6 +68,12 @@ def signer(participant: str, number: int = 0) -> Ed25519Signer:
     return signer_from_seed(participant, f"{participant} {number}".encode().ljust(32, b".")[:32])
 
 
+@cache
+def gm_signer(participant: str, number: int = 0) -> Sm2Signer:
+    """An SM2 key of a participant, the same in every run."""
+    return sm2_signer(participant, f"{participant} {number}".encode().ljust(32, b".")[:32])
+
+
 def root() -> PublicKey:
     """The key that the exchange is founded with."""
     return signer(OPERATOR).public
@@ -115,6 +121,13 @@ def key_added(participant: str, number: int = 0, **changes: object) -> KeyAdded:
         valid_from=NOW_MS,
     )
     return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def gm_key_added(participant: str, number: int = 0, **changes: object) -> KeyAdded:
+    """One of the participant's SM2 keys becomes valid."""
+    public = gm_signer(participant, number).public
+    given = {"key_id": public.key_id, "suite": "sm2-sm3", "public_key": public.data, **changes}
+    return key_added(participant, **given)
 
 
 def proposed(**changes: object) -> AgreementProposed:
@@ -195,7 +208,7 @@ def town() -> Registry:
     return told(EMPTY, *story())
 
 
-def record(said: Said, seq: int, *, log: str = LOG, key: Ed25519Signer | None = None) -> Envelope:
+def record(said: Said, seq: int, *, log: str = LOG, key: ParticipantSigner | None = None) -> Envelope:
     """The event as it stands in the members log."""
     schema = released().named(type(said.event).TYPE)
     entropy = CountedEntropy(seq * 100)
