@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.kit import dead_letters
 from connectors.kit.dead_letters import TO_CITY
-from connectors.node import deliveries, happenings, outbox
+from connectors.node import deliveries, happenings, outbox, witness_store
 from connectors.node.config import NodeConfig
 from connectors.node.journal import open_database
 from services.kernel.errors import BadSettings
@@ -50,6 +50,7 @@ def status(config: NodeConfig, db: sqlite3.Connection) -> dict[str, Any]:
         "node": config.node.name,
         "participants": participants,
         "dead_letters": dead_letters.count(db),
+        "witness": {"logs": witness_store.listed(db), "open_split_views": witness_store.open_splits(db)},
         "unverified": int(db.execute("select count(*) from unverified").fetchone()[0]),
     }
 
@@ -81,6 +82,24 @@ def listed_dead_letters(db: sqlite3.Connection, *, connector: str | None, limit:
         }
         for letter in dead_letters.listed(db, connector, limit)
     ]
+
+
+def listed_split_views(db: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Every split view that the node found, newest first: both notes as text, hashes in hexadecimal."""
+    return [
+        {
+            name: value.decode() if name.endswith("_note") else value.hex() if isinstance(value, bytes) else value
+            for name, value in row.items()
+        }
+        for row in witness_store.listed_splits(db)
+    ]
+
+
+def clear_split_view(db: sqlite3.Connection, origin: str, reason: str, now_ms: int, *, forget: bool) -> int:
+    """Lets the node cosign this log again; with ``forget`` it takes the next checkpoint as the first. How many split views were open."""
+    with db:
+        db.execute("begin immediate")
+        return witness_store.clear(db, origin, reason, now_ms, forget=forget)
 
 
 def redrive(db: sqlite3.Connection, *, connector: str | None, item: str | None, now_ms: int) -> list[dict[str, str]]:

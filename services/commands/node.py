@@ -72,6 +72,7 @@ def status(config_path: Path, as_json: bool) -> None:
         )
         table.add_row(name, row["connector"] or "-", *counted)
     Console().print(table)
+    _print_witness(found["witness"])
     click.echo(f"dead letters: {found['dead_letters']}; copies that did not verify: {found['unverified']}")
 
 
@@ -115,6 +116,45 @@ def redrive(config_path: Path, as_json: bool, connector: str | None, item: str |
     with report.opened(config.database, read_only=False) as db:
         marked = report.redrive(db, connector=connector, item=item, now_ms=SystemClock().now_ms())
     _print(as_json, "redriven", marked, ("connector", "way", "item"))
+
+
+@command.command("split-views")
+@_CONFIG
+@_JSON
+def split_views(config_path: Path, as_json: bool) -> None:
+    """List pairs of signed checkpoints of one log that contradict one another; --json shows both notes and the proof."""
+    config = load_config(config_path)
+    with report.opened(config.database) as db:
+        rows = report.listed_split_views(db)
+    _print(as_json, "split_views", rows, ("origin", "seen_size", "offered_size", "event", "found_ms", "reason"))
+
+
+@command.command("clear-split-view")
+@_CONFIG
+@_JSON
+@click.argument("origin")
+@click.option("--reason", required=True, help="Why the log may be cosigned again; kept with the two notes.")
+@click.option("--forget", is_flag=True, help="Take the next checkpoint as the first one seen, whatever it says.")
+def clear_split_view(config_path: Path, as_json: bool, origin: str, reason: str, forget: bool) -> None:
+    """Let the node cosign the log ORIGIN again. Without --forget only what continues the tree that it cosigned before."""
+    config = load_config(config_path)
+    with report.opened(config.database, read_only=False) as db:
+        cleared = report.clear_split_view(db, origin, reason, SystemClock().now_ms(), forget=forget)
+    if as_json:
+        click.echo(json.dumps({"origin": origin, "cleared": cleared}))
+    else:
+        click.echo(f"{cleared} split views of {origin} cleared")
+
+
+def _print_witness(found: dict[str, Any]) -> None:
+    """The logs that the node witnesses, one a line."""
+    for origin, row in found["logs"].items():
+        sent = sum(state == "sent" for state in row["cosignatures"].values())
+        split = "  SPLIT VIEW: no cosignatures until it is cleared" if row["is_split"] else ""
+        click.echo(
+            f"witness {origin}: {row['size']} entries cosigned {format_instant(row['cosigned_ms'])},"
+            f" {sent} of {len(row['cosignatures'])} at the exchange{split}"
+        )
 
 
 def _gateway_of(state_dir: Path) -> str | None:
