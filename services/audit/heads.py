@@ -50,6 +50,9 @@ class Heads:
         at = 0
         while (head := self._pending(found)) is not None and head.size <= upto and self.bad is None:
             more = head.size - self.edge.size
+            if more < 0:  # before the first entry of an archive of a later period
+                self._next = None
+                continue
             self.edge = self.edge.extend(hashes[at : at + more])
             at += more
             found += self._compare(head)

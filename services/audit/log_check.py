@@ -276,6 +276,8 @@ class Joined:
     admitted: str = ""
     numbers: dict[str, int] = field(default_factory=dict)
     is_whole: bool = True
+    is_from_the_start: bool = True
+    """Whether a recipient that was not seen yet must begin with number 0."""
 
     def take(self, stretch: Stretch) -> list[Finding]:
         """What is wrong with a stretch and with its beginning, in order of place."""
@@ -298,7 +300,7 @@ class Joined:
 
     def _numbered(self, stretch: Stretch) -> Iterable[tuple[int, Finding]]:
         for recipient, (first, after) in stretch.numbers.items():
-            expected = self.numbers.get(recipient, 0)
+            expected = self.numbers.get(recipient, 0 if self.is_from_the_start else first.number)
             if first.number != expected:
                 sentence = _number_words(recipient, expected, first.number)
                 yield first.at, Finding("delivery-number", *place_of(self.log), sentence, first.offset, first.seq)

@@ -54,8 +54,13 @@ class LogSource(Protocol):
         """About how many records :meth:`records` will give; for a progress bar only."""
         ...
 
+    def first_seq(self, log: str) -> int:
+        """The ``seq`` of the first record that :meth:`records` gives: 0, but for an archive of a later period, which then has :meth:`tiles`."""
+        ...
+
     def records(self, log: str) -> Iterator[RawRecord]:
-        """The records of a log partition in order, from its beginning, as Kafka holds them: headers with ``ce_ipxentry``, framed value."""
+        """The records of a log partition in order, from its beginning (or :meth:`first_seq`), as Kafka holds them: headers with
+        ``ce_ipxentry``, framed value. An archive gives those that it has, however many its manifest speaks of."""
         ...
 
     def checkpoints(self, origin: str) -> Iterator[bytes]:
@@ -67,7 +72,7 @@ class LogSource(Protocol):
         ...
 
     def tiles(self, origin: str) -> Read | None:
-        """The tiles of that log, if there are any: only to name the very entry where log and checkpoint part."""
+        """The tiles of that log, if there are any: to name the very entry where log and checkpoint part, and to begin in the middle."""
         ...
 
 

@@ -16,7 +16,7 @@ from services.audit.log_workers import Ground, Workers
 from services.audit.sources import ENTRY_HEADER, MEMBERS, Finding, LogSource, entry_of, place_of
 from services.codec.checkpoint import Checkpoint, origin_of
 from services.codec.envelope import envelope_from_record
-from services.codec.merkle import leaf_hash, root_from_path
+from services.codec.merkle import RightEdge, leaf_hash, root_from_path
 from services.codec.released import load_released
 from services.codec.tiles import Read, Tree
 from services.kernel.errors import Corrupt, Refused
@@ -90,10 +90,13 @@ class LogChecker:
 
     def check(self, log: str, on_progress: OnProgress | None = None) -> LogReport:
         """Steps 2 to 5. ``Transient`` when the source goes away; whatever the log holds is a finding, never an error."""
-        joined = Joined(log)
-        origin = origin_of(log)
-        heads = Heads(log, keys_of(log, self.members.history.latest), self._source.checkpoints(origin))
         found = _Found()
+        origin = origin_of(log)
+        first = self._source.first_seq(log)
+        joined = Joined(log, first, is_from_the_start=first == 0)
+        heads = Heads(log, keys_of(log, self.members.history.latest), self._source.checkpoints(origin))
+        if first:
+            found.add(self._begin(log, heads, first))
         if log.startswith(f"{self._source.exchange}.{MEMBERS}/"):
             found.add(self.members.findings)
         count = 0
@@ -147,6 +150,18 @@ class LogChecker:
                 return [culprit, *found]
         return found
 
+    def _begin(self, log: str, heads: Heads, first: int) -> list[Finding]:
+        """The tree up to the first entry of an archive of a later period: from its tiles, which the next signed root then bears out."""
+        read, last = self._source.tiles(origin_of(log)), self._last_head(log, heads)
+        try:
+            if read is None or last is None or last.size < first:
+                raise Refused("not-in-log", "there is no signed checkpoint with its tiles")
+            heads.edge = _edge_at(Tree(read, last.size), first)
+        except (Corrupt, Refused) as error:
+            sentence = f"the entries before {first} are not here, and the tree up to them cannot be known: {error}"
+            return [Finding("no-beginning", *place_of(log), sentence, seq=first)]
+        return []
+
     def _last_head(self, log: str, heads: Heads) -> Checkpoint | None:
         """The largest signed checkpoint: its tiles are there when those of the first bad one are not any more."""
         notes = self._source.checkpoints(origin_of(log))
@@ -179,13 +194,23 @@ class _Found:
         self.more += max(0, len(findings) - room)
 
 
+def _edge_at(tree: Tree, size: int) -> RightEdge:
+    """The right edge of the first ``size`` leaves of a larger tree."""
+    peaks, start = [], 0
+    for height in reversed(range(size.bit_length())):
+        if size >> height & 1:
+            peaks.append(tree.subtree(start, start + (1 << height)))
+            start += 1 << height
+    return RightEdge(size, tuple(peaks))
+
+
 def _first_difference(source: LogSource, log: str, read: Read, start: int, head: Checkpoint) -> Finding | None:
     """The first entry from ``start`` on that is not the one in the tree of ``head``; None when the tiles are not of that tree either."""
     tree = Tree(read, head.size)
     try:
         if tree.root() != head.root:
             return None
-        for seq, record in enumerate(source.records(log)):
+        for seq, record in enumerate(source.records(log), source.first_seq(log)):
             if seq >= head.size:
                 break
             if seq % _FORGET == 0:

@@ -330,6 +330,39 @@ def test_findings_are_counted_and_the_first_hundred_kept() -> None:
     assert (len(report.findings), report.more > 0) == (MAX_FINDINGS, True)
 
 
+def later(first: int) -> Vault:
+    made = vault(300, signed_at=(5, 150, 300))
+    del made.logged[CLUES][:first]
+    made.firsts[CLUES] = first
+    return made
+
+
+@pytest.mark.parametrize("first", [1, 5, 149, 256])
+def test_an_archive_of_a_later_period_begins_at_its_first_entry(first: int) -> None:
+    report = checked(later(first))
+    assert report.findings == ()
+    assert (report.entries, report.signed_size) == (300 - first, 300)
+
+
+def test_an_archive_of_a_later_period_that_begins_later_than_it_says_has_a_gap() -> None:
+    made = later(20)
+    del made.logged[CLUES][0]
+    assert first(made, signatures=False)[0] == "seq-gap"
+
+
+def test_tiles_before_a_later_period_are_borne_out_by_the_root() -> None:
+    made = later(20)
+    tiles = made.kept_tiles[ORIGIN]
+    tiles["tile/0/000"] = b"\x01" + tiles["tile/0/000"][1:]
+    assert codes(checked(made, signatures=False)) == ["root-differs"]
+
+
+def test_without_tiles_a_later_period_cannot_be_checked() -> None:
+    made = later(20)
+    made.kept_tiles.clear()
+    assert codes(checked(made, signatures=False))[0] == "no-beginning"
+
+
 @settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_no_byte_of_an_entry_can_be_changed_unseen(data: st.DataObject) -> None:

@@ -100,12 +100,16 @@ class Vault:
     schemas_dir: Path = SCHEMAS_DIR
     horizon_ms: int = ADMITTED_MS + 86_400_000
     quorum: dict[str, bytes] = field(default_factory=dict)
+    firsts: dict[str, int] = field(default_factory=dict)
 
     def logs(self) -> Sequence[str]:
         return sorted(self.logged, key=lambda log: (log != MEMBERS, log))
 
     def span(self, log: str) -> int:
         return len(self.logged[log])
+
+    def first_seq(self, log: str) -> int:
+        return self.firsts.get(log, 0)
 
     def records(self, log: str) -> Iterator[RawRecord]:
         return iter(self.logged[log])
