@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "evidence": "services.commands.audit_evidence",
+    "export": "services.commands.audit_export",
     "verify": "services.commands.audit_verify",
 }
 
