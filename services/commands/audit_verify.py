@@ -1,10 +1,5 @@
-"""``ipx audit verify``: checks an evidence file with nothing else at hand."""
+"""``ipx audit verify``: the verifier that is also installable alone, as ``ipx-verify``."""
 
-from __future__ import annotations
+from services.verifier.command import command
 
-import click
-
-
-@click.command("verify")
-def command() -> None:
-    """Check an evidence file. 核验证据文件。"""
+__all__ = ["command"]

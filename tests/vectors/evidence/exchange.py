@@ -172,11 +172,20 @@ class Exchange:
         addressee: str = "-",
         agreement: str = REF,
         batch: bool = False,
+        copies: tuple[Delivery, ...] | None = None,
+        key: Ed25519Signer | None = None,
     ) -> Envelope:
-        """One more event of the log of clues."""
+        """One more event of the log of clues; with ``copies`` admission delivers as it likes."""
         said = {"addressee": addressee, "agreement": agreement}
         return self._admitted(
-            self.clues, event_type, value, signer(source), subject="CL-320100-2026-000001", batch=batch, **said
+            self.clues,
+            event_type,
+            value,
+            key or signer(source),
+            subject="CL-320100-2026-000001",
+            batch=batch,
+            copies=copies,
+            **said,
         )
 
     def _admitted(
@@ -188,6 +197,7 @@ class Exchange:
         *,
         subject: str,
         batch: bool = False,
+        copies: tuple[Delivery, ...] | None = None,
         **said: str,
     ) -> Envelope:
         self._said += 1
@@ -203,8 +213,19 @@ class Exchange:
         statement, envelope = prepare(schema, value, draft, new_disclosure(schema, self._entropy))
         line = sign_batch([statement, b"another"], key)[0] if batch else sign(statement, key)
         registry = self.history.latest
+        if copies is None:
+            copies = self._copies_of(log, schema, envelope, value, time_ms)
+        admitted = format_instant(time_ms + 100)
+        entry = format_entry(statement, line, admitted, log.log, len(log.envelopes), registry.size, copies)
+        full = replace(envelope, signature=line, entry=entry.decode("ascii"))
+        log.envelopes.append(full)
+        return full
+
+    def _copies_of(
+        self, log: Log, schema: EventSchema, envelope: Envelope, value: dict[str, Any], time_ms: int
+    ) -> tuple[Delivery, ...]:
         found = deliveries(
-            registry,
+            self.history.latest,
             schema,
             envelope.statement,
             value,
@@ -212,12 +233,7 @@ class Exchange:
             admitted_ms=time_ms + 100,
             routes=routes(),
         )
-        copies = tuple(Delivery(one.id, self._number(log, one.id), one.withheld) for one in found)
-        admitted = format_instant(time_ms + 100)
-        entry = format_entry(statement, line, admitted, log.log, len(log.envelopes), registry.size, copies)
-        full = replace(envelope, signature=line, entry=entry.decode("ascii"))
-        log.envelopes.append(full)
-        return full
+        return tuple(Delivery(one.id, self._number(log, one.id), one.withheld) for one in found)
 
     def _number(self, log: Log, recipient: str) -> int:
         number = self._copies.get((log.log, recipient), 0)
