@@ -60,10 +60,11 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A log of the exchange, as the gateway lists it: its origin, and how many entries its checkpoint says."""
+    """A log of the exchange, as the gateway lists it: its origin, and what its last checkpoint says (size -1, root empty: it says nothing)."""
 
     origin: str
     size: int
+    root: str = ""
 
 
 def read_inbox(body: bytes) -> InboxPage:
@@ -114,12 +115,13 @@ def _copy(item: Any) -> Copy:
 
 
 def _log(item: Any) -> LogLine:
-    origin, size = (item.get("origin"), item.get("size")) if isinstance(item, dict) else (None, None)
+    document = item if isinstance(item, dict) else {}
+    origin, size, root = document.get("origin"), document.get("size"), document.get("root")
     try:
         log_of_origin(origin if isinstance(origin, str) else "")
     except Refused as error:
         raise Transient("the gateway's list of logs names one that is none") from error
-    return LogLine(str(origin), size if type(size) is int else -1)
+    return LogLine(str(origin), size if type(size) is int else -1, root if isinstance(root, str) else "")
 
 
 def _fault(item: Mapping[str, Any]) -> Fault:

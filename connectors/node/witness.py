@@ -2,7 +2,7 @@
 
 What is done for one log, in order:
 
-1. fetch the checkpoint; one of the log's keys, as the members log has them, signed it;
+1. fetch the checkpoint that witnesses are to cosign now (``candidate``); one of the log's keys, as the members log has them, signed it;
 2. the same as the last one cosigned: nothing to do;
 3. fetch the hash tiles that show how the larger of the two trees continues the smaller; they must hash to the root that was signed;
 4. they show that it does not: a split view. Both notes and the path are stored with the signed event that reports them, in one
@@ -10,6 +10,8 @@ What is done for one log, in order:
 5. the checkpoint is smaller: stale. Nothing is signed;
 6. judge and store: the core (``connectors/kit/witness.py``) runs within the transaction that stores what it cosigned;
 7. post each participant's cosignature, again and again until the exchange has it.
+
+Now and then the last checkpoint, which other readers are given, is compared too, and not signed: steps 1 to 5.
 
 A loop of its own; its hashing runs in a thread. Whatever fails here is counted, logged and tried again later: the traffic of the node does not notice.
 """
@@ -27,7 +29,6 @@ from connectors.node import receipts, witness_store
 from connectors.node.gateway import Gateway, GatewayAway
 from connectors.node.journal import Change, Journal
 from connectors.node.telling import Teller
-from connectors.node.wire import LogLine
 from connectors.node.witness_store import Cosignature, Seen, SplitView
 from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.keys import Ed25519Signer
@@ -42,7 +43,10 @@ from services.members.split_view import keys_of_log
 _AWAY: Final = Backoff(first_s=1, factor=2, most_s=60, jitter=0.5)
 _MOST_TILES: Final = 128
 _LOOK_AT_ALL_EVERY: Final = 12
-"""A log whose size in the list is the one cosigned is looked at every so many rounds: its checkpoint might say another root."""
+"""In the rounds between, a log whose size and root in the list are those that were cosigned is not looked at."""
+_CANDIDATE: Final = "candidate"
+_LAST: Final = "checkpoint"
+_FOLLOWED: Final = frozenset({"cosigned", "unchanged", "empty", "consistent"})
 
 T = TypeVar("T")
 
@@ -101,10 +105,12 @@ class Witness:
         away: Transient | None = None
         for log in logs:
             known = sizes.get(log.origin)
-            if known is not None and known["size"] == log.size and not look_at_all:
+            if not look_at_all and known is not None and (known["size"], known["root"]) == (log.size, log.root):
                 continue
             try:
-                came[log.origin] = await self._look(log)
+                came[log.origin] = await self._look(log.origin, _CANDIDATE)
+                if look_at_all and came[log.origin] in _FOLLOWED:
+                    came[log.origin] = await self._also_last(log.origin, came[log.origin])
             except Transient as error:
                 away, came[log.origin] = error, "away"
             self.teller.count("witnessed_checkpoints_total", code=came[log.origin])
@@ -114,9 +120,13 @@ class Witness:
             raise away
         return came
 
-    async def _look(self, log: LogLine) -> str:
-        origin = log.origin
-        data = await self.gateway.log_file(self.speaker, origin, "checkpoint")
+    async def _also_last(self, origin: str, so_far: str) -> str:
+        """Compares the last checkpoint with what was cosigned; what came of the candidate stands unless they do not fit."""
+        came = await self._look(origin, _LAST)
+        return so_far if came in _FOLLOWED else came
+
+    async def _look(self, origin: str, which: str) -> str:
+        data = await self.gateway.log_file(self.speaker, origin, which)
         if data is None:
             return "empty"
         try:  # (1)
@@ -134,9 +144,11 @@ class Witness:
         )
         if is_split:
             return "split"
-        return await self._compared(offered, note, seen, keys)
+        return await self._compared(offered, note, seen, keys, to_sign=which == _CANDIDATE)
 
-    async def _compared(self, offered: Checkpoint, note: bytes, seen: Seen | None, keys: list[NoteKey]) -> str:
+    async def _compared(
+        self, offered: Checkpoint, note: bytes, seen: Seen | None, keys: list[NoteKey], *, to_sign: bool
+    ) -> str:
         proof: tuple[bytes, ...] = ()
         if seen is not None:
             before = parse_checkpoint(parse_note(seen.note).text)
@@ -154,6 +166,8 @@ class Witness:
                 return "split"
             if offered.size < before.size:  # (5)
                 return "stale"
+        if not to_sign:
+            return "consistent"
         old_size = NOTHING.size if seen is None else seen.known.size
         request = format_request(Request(old_size, proof, note))
         answer = await self.journal.change(lambda change: self._judge(change, request, offered, note, keys))
@@ -251,7 +265,7 @@ class Witness:
     async def _tell_state(self, came: Mapping[str, str]) -> None:
         splits = await self.journal.change(lambda change: witness_store.open_splits(change.db))
         self.teller.gauge("open_split_views", splits)
-        behind = sum(what not in ("cosigned", "unchanged", "empty") for what in came.values())
+        behind = sum(what not in _FOLLOWED for what in came.values())
         self.teller.gauge("unfollowed_logs", behind)
 
     async def _post(self) -> None:

@@ -158,12 +158,13 @@ def listed(db: sqlite3.Connection) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         str(origin): {
             "size": int(size),
+            "root": f"sha256:{root.hex()}",
             "cosigned_ms": int(at_ms),
             "cosignatures": {},
             "is_split": is_split(db, origin),
         }
-        for origin, size, at_ms in db.execute(
-            "select origin, size, cosigned_ms from witnessed order by origin"
+        for origin, size, root, at_ms in db.execute(
+            "select origin, size, root, cosigned_ms from witnessed order by origin"
         ).fetchall()
     }
     for origin, participant, state in db.execute("select origin, participant, state from cosignatures").fetchall():

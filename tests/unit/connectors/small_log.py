@@ -93,7 +93,7 @@ class SmallLog:
 
     def read(self, path: str) -> bytes | None:
         """A file of the log."""
-        return self.checkpoint() if path == "checkpoint" else self.tiles().get(path)
+        return self.checkpoint() if path in ("candidate", "checkpoint") else self.tiles().get(path)
 
 
 def _hashes(levels: Sequence[Sequence[bytes]], level: int, index: int, width: int) -> bytes:

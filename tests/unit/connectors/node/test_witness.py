@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,7 @@ class FakeGateway:
 
     trees: dict[str, SmallLog] = field(default_factory=dict)
     served: dict[str, bytes] = field(default_factory=dict)
+    also_served: str = "checkpoint"
     lost_tiles: bool = False
     away: bool = False
     away_for: str = ""
@@ -51,13 +52,13 @@ class FakeGateway:
     async def logs(self, participant: str) -> tuple[LogLine, ...]:
         if self.away:
             raise GatewayAway("away")
-        return tuple(LogLine(origin, log.size) for origin, log in self.trees.items())
+        return tuple(LogLine(origin, log.size, f"sha256:{log.root().hex()}") for origin, log in self.trees.items())
 
     async def log_file(self, participant: str, origin: str, path: str) -> bytes | None:
         self.asked.append(path)
         if origin == self.away_for:
             raise GatewayAway("away")
-        if path == "checkpoint" and origin in self.served:
+        if path in ("candidate", self.also_served) and origin in self.served:
             return self.served[origin]
         if path.startswith("tile/") and self.lost_tiles:
             return None
@@ -171,7 +172,6 @@ def test_same_size_and_another_root_is_a_split_view_kept_reported_and_never_cosi
         seen = made.log.checkpoint()
         other = made.log.fork(250).grow(50, "other")
         made.gateway.trees[ORIGIN] = other
-        made.witness._round = 0
         assert made.turn() == {ORIGIN: "split"}
         (event,) = made.events()
         found = from_value(event.statement.type, RELEASED.named(SplitViewFound.TYPE).decode(event.body))
@@ -328,11 +328,25 @@ def test_the_status_of_the_node_tells_each_log(tmp_path: Path) -> None:
         rows = made.run(made.journal.change(lambda change: witness_store.listed(change.db)))
         at_ms = made.exchange.clock.now_ms()
         assert rows == {
-            ORIGIN: {"size": 300, "cosigned_ms": at_ms, "cosignatures": {NANJING: "sent"}, "is_split": False}
+            ORIGIN: {
+                "size": 300,
+                "root": f"sha256:{made.log.root().hex()}",
+                "cosigned_ms": at_ms,
+                "cosignatures": {NANJING: "sent"},
+                "is_split": False,
+            }
         }
 
 
-Step = Callable[[Stand], None]
+def test_the_last_checkpoint_is_compared_with_what_was_cosigned_and_not_signed(tmp_path: Path) -> None:
+    with stand(tmp_path) as made:
+        made.gateway.served[ORIGIN] = made.log.checkpoint(200)
+        made.gateway.also_served = ""
+        assert made.turn() == {ORIGIN: "cosigned"}
+        assert made.rows("select size from witnessed") == [(200,)]
+        made.witness._round = 0
+        made.gateway.trees[ORIGIN] = made.log.fork(150).grow(100, "other")
+        assert made.turn() == {ORIGIN: "split"}
 
 
 @settings(max_examples=40, deadline=None)
