@@ -31,6 +31,9 @@ from services.kernel.errors import Transient
 from services.kernel.ports import Clock, Signer
 
 BATCH_TYPE: Final = "application/cloudevents-batch+json"
+NEVER_TAKEN: Final = frozenset({"bad-note", "bad-checkpoint", "bad-signature"})
+"""Codes by which the gateway refuses a note for good, whatever the status."""
+
 NOTE_TYPE: Final = "text/plain; charset=utf-8"
 TOKEN_LIFE_S: Final = 240
 _SPARE_MS: Final = 60_000
@@ -132,9 +135,10 @@ class Gateway:
         reply = await self._ask("POST", path, participant, body=note, kind=NOTE_TYPE)
         if reply.status in (200, 202):
             return None
-        if reply.status in (400, 409, 413, 422):
-            faults = read_faults(reply.body)
-            return f"{reply.status} {faults[0].code if faults else ''}".strip()
+        faults = read_faults(reply.body)
+        code = faults[0].code if faults else ""
+        if reply.status in (400, 409, 413, 422) or code in NEVER_TAKEN:
+            return f"{reply.status} {code}".strip()
         raise _away("a cosignature", reply)
 
     async def close(self) -> None:
