@@ -105,7 +105,9 @@ class Stages:
             try:
                 checked = check(record, door, self.schemas)
             except Refused as refused:
-                items.append(refusal(record, refused, 3, self.judge.words_zh(refused.code, refused.field)))
+                items.append(
+                    refusal(record, refused, 3, self.judge.words_zh(refused.code, refused.field, refused.about))
+                )
                 continue
             items.append(checked)
             chunk.append(checked)

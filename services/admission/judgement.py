@@ -95,13 +95,14 @@ class Judge:
 
     def refuse(self, checked: Checked, refused: Refused, step: int) -> Refusal:
         """A refusal with its sentence in Chinese."""
-        return refusal(checked, refused, step, self.words_zh(refused.code, refused.field))
+        return refusal(checked, refused, step, self.words_zh(refused.code, refused.field, refused.about))
 
-    def words_zh(self, code: str, field: str | None) -> str:
-        """What the code means, in Chinese, and the field."""
+    def words_zh(self, code: str, field: str | None, about: tuple[str, ...] = ()) -> str:
+        """What the code means, in Chinese, the field, and what the sentence is about."""
         row = self._tables["refusal_codes"].latest(code)
         words = row.zh if row is not None else code
-        return f"{words}（{field}）" if field else words
+        more = "：".join(part for part in (field, "，".join(about)) if part)
+        return f"{words}（{more}）" if more else words
 
     def _recipients(self, checked: Checked, registry: Registry, admitted_ms: int) -> tuple[Recipient, ...]:
         """What ``deliveries`` gives, asked once for all events of a batch between which it sees no difference."""

@@ -22,13 +22,18 @@ class IpxError(Exception):
 
 
 class Refused(IpxError):
-    """The caller asked for something the exchange does not do; nothing was changed and nothing is lost."""
+    """The caller asked for something the exchange does not do; nothing was changed and nothing is lost.
 
-    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
+    ``about`` are the names that the sentence turns on (addressee, flow, agreement), so that the Chinese one, which is made from the
+    code, names them too. Names of the exchange alone, never what an event says.
+    """
+
+    def __init__(self, code: str, message: str, *, field: str | None = None, about: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.field = field
+        self.about = about
 
 
 class InvalidRecord(IpxError):

@@ -59,9 +59,15 @@ def _source(registry: Registry, statement: Statement, admitted_ms: int) -> Parti
             "not-a-member",
             f"{statement.source} is not a member of this exchange (agreement {statement.agreement}, {statement.type})",
             field="source",
+            about=(statement.source, statement.agreement, statement.type),
         )
     if source.is_suspended(admitted_ms):
-        raise Refused("member-suspended", f"{statement.source} is suspended and may not publish", field="source")
+        raise Refused(
+            "member-suspended",
+            f"{statement.source} is suspended and may not publish",
+            field="source",
+            about=(statement.source,),
+        )
     return source
 
 
@@ -76,20 +82,34 @@ def _under_agreement(
     routes: Routes,
 ) -> tuple[Recipient, ...]:
     if is_exchange_part(source.id):
-        raise Refused("not-authorised", f"{source.id} may not publish {statement.type}", field="type")
+        raise Refused(
+            "not-authorised",
+            f"{source.id} may not publish {statement.type}",
+            field="type",
+            about=(source.id, statement.type),
+        )
     if statement.agreement == "-":
         raise Refused(
-            "agreement-unknown", f"{statement.type} moves under an agreement; none is named", field="agreement"
+            "agreement-unknown",
+            f"{statement.type} moves under an agreement; none is named",
+            field="agreement",
+            about=(statement.type,),
         )
     agreement = registry.in_force(statement.agreement, time_ms)
     if not agreement.includes(source):
-        raise Refused("not-a-member", f"{source.id} is not a member of agreement {agreement.ref}", field="source")
+        raise Refused(
+            "not-a-member",
+            f"{source.id} is not a member of agreement {agreement.ref}",
+            field="source",
+            about=(source.id, agreement.ref),
+        )
     flows = agreement.flows.get((statement.type, source.organ_type), ())
     if not flows:
         raise Refused(
             "flow-not-agreed",
             f"agreement {agreement.ref} has no flow of {statement.type} from {source.organ_type}",
             field="type",
+            about=(agreement.ref, statement.type, source.organ_type),
         )
     if value.get("subtype") == PUBLIC_REPORT:
         return ()  # domain B5: the reporter is told where to go, the report goes to no other organ
@@ -107,21 +127,29 @@ def _named(
     registry: Registry, agreement: Agreement, source: Participant, name: str, statement: Statement, admitted_ms: int
 ) -> Participant:
     missing = f"{statement.type} from {source.organ_type}"
+    about = (name, agreement.ref, statement.type)
     addressee = registry.participants.get(name)
     if addressee is None or admitted_ms < addressee.valid_from:
         raise Refused(
             "addressee-not-a-member",
             f"{name} is not a member of this exchange, so not of agreement {agreement.ref} ({missing} to it)",
             field="addressee",
+            about=about,
         )
     if not agreement.includes(addressee):
         raise Refused(
             "addressee-not-agreed",
             f"{name} is not a member of agreement {agreement.ref} ({missing} to it)",
             field="addressee",
+            about=about,
         )
     if addressee.is_suspended(admitted_ms):
-        raise Refused("addressee-not-agreed", f"{name} is suspended and may not receive ({missing})", field="addressee")
+        raise Refused(
+            "addressee-not-agreed",
+            f"{name} is suspended and may not receive ({missing})",
+            field="addressee",
+            about=(name, "已暂停"),
+        )
     return addressee
 
 
@@ -140,6 +168,7 @@ def _routed(
             "addressee-not-agreed",
             f"agreement {agreement.ref} routes no {statement.type} by jurisdiction; name an addressee",
             field="addressee",
+            about=(agreement.ref, statement.type),
         )
     route = route_of(routes, value["subtype"], value["right_type"], time_ms)
     if route is None:
@@ -153,6 +182,7 @@ def _routed(
             "flow-not-agreed",
             f"agreement {agreement.ref} routes no {statement.type} to {route.organ_type} (routing {route.code})",
             field="addressee",
+            about=(agreement.ref, statement.type, route.organ_type),
         )
     return competent_organ(registry, agreement, route, value["place_division"], admitted_ms)
 
@@ -165,6 +195,7 @@ def _flow(agreement: Agreement, source: Participant, recipient: Participant, sta
             f"agreement {agreement.ref} has no flow of {statement.type} from {source.organ_type}"
             f" to {recipient.organ_type} ({recipient.id})",
             field="addressee",
+            about=(recipient.id, agreement.ref, statement.type, f"{source.organ_type} → {recipient.organ_type}"),
         )
     return flow
 

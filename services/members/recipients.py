@@ -26,5 +26,7 @@ def addressed(registry: Registry, schema: EventSchema, statement: Statement) -> 
     """
     for name in statement.addressees:
         if name not in registry.participants:
-            raise Refused("addressee-not-a-member", f"{name} is not a member of this exchange", field="addressee")
+            raise Refused(
+                "addressee-not-a-member", f"{name} is not a member of this exchange", field="addressee", about=(name,)
+            )
     return tuple(Recipient(name, schema.restricted) for name in statement.addressees)

@@ -48,9 +48,21 @@ def test_what_may_be_said_goes_to_its_recipients() -> None:
 def test_what_may_not_be_said_is_refused_at_step_six_with_its_sentence() -> None:
     found = refused(addressee=POLICE)
     assert (found.step, found.code, found.field) == (6, "flow-not-agreed", "addressee")
-    assert found.message_zh == "协议没有约定该流转（addressee）"
-    assert "delta@1" in found.message_en
+    assert found.message_zh == (
+        f"协议没有约定该流转（addressee：{POLICE}，delta@1，cn.ipx.clue.ClueReported，market_regulator → police）"
+    )
+    for name in (POLICE, "delta@1", "cn.ipx.clue.ClueReported", "market_regulator"):
+        assert name in found.message_en
     assert found.digest is not None
+
+
+@pytest.mark.parametrize("addressee", [STRANGER, "330199.market_regulator"])
+def test_the_chinese_sentence_names_the_addressee_as_the_english_one_does(addressee: str) -> None:
+    found = refused(addressee=addressee)
+    assert found.message_zh is not None
+    for sentence in (found.message_zh, found.message_en):
+        assert addressee in sentence
+        assert "delta@1" in sentence
 
 
 @pytest.mark.parametrize(
