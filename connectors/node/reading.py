@@ -1,7 +1,8 @@
 """The loop over one participant's inbox: long poll, verify in a thread, store in one transaction, ring the bells.
 
 On a gap the page is taken up to there, the cursor stands, and the inbox is read again, first soon, then every half minute, with an
-alarm: the node never steps over a copy that it did not have.
+alarm: the node never steps over a copy that it did not have. After a copy that did not verify the check of the inbox fails until
+the node is started again, also when nothing has followed it yet: a person must look, and the log alone would not be heard.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class InboxReader:
     _polled: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     _gaps: int = field(default=0, init=False)
+    _alarm: str | None = field(default=None, init=False)
 
     @property
     def check(self) -> str:
@@ -75,7 +77,7 @@ class InboxReader:
         gap = None if arrived is None else arrived.gap
         if gap is None:
             self._gaps = 0
-            self.teller.healthy(self.check, None)
+            self.teller.healthy(self.check, self._alarm)
             if arrived is not None and arrived.verified < self.page_size:
                 await asyncio.sleep(self.gather_s)
             return
@@ -163,6 +165,7 @@ class InboxReader:
         if arrived.unsupported:
             self.teller.count("rejected_events_total", arrived.unsupported, participant=participant, code=NOT_SUPPORTED)
         for found in arrived.unverified:
+            self._alarm = f"a copy did not verify (step {found.step}, {found.code}); it was kept and not handed on"
             self.teller.count("unverified_events_total", code=found.code)
             self.teller.error(
                 "a copy did not verify and was not handed on",

@@ -178,6 +178,26 @@ def test_an_injected_copy_is_kept_and_counted_and_its_number_is_not_taken(tmp_pa
     play(tmp_path, work, HANGZHOU)
 
 
+def test_after_a_copy_that_did_not_verify_the_inbox_is_not_healthy_until_the_node_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_sleep(_seconds: float) -> None:
+        return
+
+    async def work(rig: Rig) -> None:
+        monkeypatch.setattr("connectors.node.reading.asyncio.sleep", no_sleep)
+        say(rig.exchange, 1)
+        inbox = rig.exchange.inboxes[HANGZHOU]
+        inbox[-1] = {**inbox[-1], "subject": "CL-999"}  # the last there is: no gap shows it
+        reader = rig.seats[HANGZHOU].reader
+        await reader._after(await read(rig))
+        assert "bad-signature" in (rig.teller.checks[reader.check] or "")
+        await reader._after(None)
+        assert "bad-signature" in (rig.teller.checks[reader.check] or "")
+
+    play(tmp_path, work, HANGZHOU)
+
+
 @pytest.mark.parametrize("item", ["x", {}, {"id": 7}, {"specversion": "1.0", "data_base64": "!"}])
 def test_what_is_no_envelope_at_all_is_kept_as_it_came(tmp_path: Path, item: Any) -> None:
     async def work(rig: Rig) -> None:
