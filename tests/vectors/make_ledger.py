@@ -67,7 +67,8 @@ def _public(name: str) -> bytes:
     return WITNESSES[name].public.data
 
 
-def _key(name: str) -> NoteKey:
+def witness_key(name: str) -> NoteKey:
+    """The key of a witness of these vectors."""
     return NoteKey(name, COSIGNATURE, _public(name))
 
 
@@ -131,7 +132,7 @@ def checkpoints(first: bytes) -> Iterator[dict[str, Any]]:
             "root": checkpoint.root.hex(),
             "extensions": list(checkpoint.extensions),
             "log_key": log_key(ORIGIN, LOG_SIGNER.public.data).vkey(),
-            "witness_keys": [_key(witness).vkey() for witness in witnesses],
+            "witness_keys": [witness_key(witness).vkey() for witness in witnesses],
             "cosigned_at": TIME_S,
             "text": note.text.decode("ascii"),
             "note": format_note(note).decode(),
@@ -150,7 +151,7 @@ def proofs(first: bytes) -> Iterator[dict[str, Any]]:
 def policies() -> Iterator[dict[str, Any]]:
     """A policy of three of four cities, and which sets of them meet it."""
     logs = {ORIGIN: log_key(ORIGIN, LOG_SIGNER.public.data)}
-    witnesses = {name: _key(name) for name in CITIES}
+    witnesses = {name: witness_key(name) for name in CITIES}
     south = Group("south", 1, (CITIES[2], CITIES[3]))
     for policy in (
         Policy(logs, witnesses, (Group("delta", 3, CITIES),), "delta"),
