@@ -16,6 +16,8 @@ from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.exchange import Incoming, Reply
 from services.gateway.front import AN_ERROR_OF_OURS, INCOMING, ROUTE, Front, Handler
 from services.gateway.inbox import InboxPages
+from services.gateway.log_cosignatures import CosignaturePosts
+from services.gateway.log_files import LogPages
 from services.gateway.pages import Pages
 from services.gateway.probes import Probes
 from services.gateway.problems import Problem, RefusalTable
@@ -35,6 +37,8 @@ class Route:
     path: str
     handler: Handler
     hot: bool = False
+    deep: bool = False
+    """Whether the last parameter may hold slashes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Handlers:
     status: StatusOfEvents
     members: MembersLog
     catalogue: Catalogue
+    logs: LogPages
+    cosignatures: CosignaturePosts
     probes: Probes
     pages: Pages
 
@@ -63,6 +69,7 @@ def route_table(handlers: Handlers) -> tuple[Route, ...]:
         Route("GET", "/v1/schemas/{type}", catalogue.schema),
         Route("GET", "/v1/codes", catalogue.codes),
         Route("GET", "/v1/codes/{table}", catalogue.table),
+        *_log_routes(handlers.logs, handlers.cosignatures),
         Route("GET", "/livez", probes.live),
         Route("GET", "/readyz", probes.ready),
         Route("GET", "/healthz", probes.health),
@@ -70,6 +77,20 @@ def route_table(handlers: Handlers) -> tuple[Route, ...]:
         Route("GET", "/openapi.json", pages.openapi),
         Route("GET", "/docs", pages.page),
         Route("GET", "/docs/{name}", pages.asset),
+    )
+
+
+def _log_routes(logs: LogPages, cosignatures: CosignaturePosts) -> tuple[Route, ...]:
+    log = "/v1/log/{exchange}/{family}/{partition}"
+    return (
+        Route("GET", "/v1/log", logs.logs),
+        Route("GET", "/v1/log/policy", logs.policy),
+        Route("GET", f"{log}/checkpoint", logs.checkpoint),
+        Route("GET", f"{log}/witnessed", logs.witnessed),
+        Route("GET", f"{log}/candidate", logs.candidate),
+        Route("GET", f"{log}/tile/entries/{{index}}", logs.bundle, deep=True),
+        Route("GET", f"{log}/tile/{{level}}/{{index}}", logs.tile, deep=True),
+        Route("POST", f"{log}/cosignatures", cosignatures.post),
     )
 
 
@@ -82,7 +103,7 @@ def build_app(
     front = Front(app, hot, refusals, metrics, entropy, access)
     for route in routes:
         app.add_api_route(
-            route.path,
+            f"{route.path.removesuffix('}')}:path}}" if route.deep else route.path,
             _endpoint(front, route),
             methods=[route.method],
             response_class=Response,

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from services.gateway.api_schemas import SCHEMAS, ref, text
+from services.gateway.openapi_log import LOG_SCHEMAS, log_paths
+from services.gateway.openapi_parts import operation_of, path, problems, query, reply
 
 VERSION = "3.1.0"
 EXAMPLES = Path(__file__).with_name("examples.json")
-Operation = dict[str, Any]
 
 _AVRO, _JSON = "application/avro", "application/json"
 _STRUCTURED, _BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
-_PROBLEM = "application/problem+json"
 _ABOUT = """\
 区域知识产权保护协作交换：参与机关在此发布事件、读取收件箱、查询事件状态。
 Participants publish events here, read their inbox and ask what became of an event.
@@ -25,16 +25,6 @@ Participants publish events here, read their inbox and ask what became of an eve
 - 错误 Errors: RFC 9457, with a `code` of `/v1/codes/refusal_codes`.
 - 签名格式 What is signed: `services/ledger/FORMAT.md`.
 """
-_PROBLEM_OF = {
-    400: "格式错误 · not of the form taken",
-    401: "未证明身份 · not proved who it is",
-    403: "无权 · may not",
-    404: "不存在 · no such thing",
-    413: "过大 · too large",
-    415: "内容类型不受支持 · content type not taken",
-    429: "过于频繁 · too often; `Retry-After`",
-    503: "暂不可用 · a part is away; `Retry-After`",
-}
 
 
 def build_document(base_url: str, examples: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,30 +42,37 @@ def build_document(base_url: str, examples: Mapping[str, Any]) -> dict[str, Any]
             {"name": "events", "description": "发布与状态 · publish, status"},
             {"name": "inbox", "description": "收件箱 · inbox"},
             {"name": "catalogue", "description": "成员、模式、代码表 · members, schemas, code tables"},
+            {"name": "log", "description": "检查点与证明 · checkpoints and proofs"},
             {"name": "operation", "description": "运行 · operation"},
         ],
-        "paths": {**_events(examples), **_inbox(examples), **_catalogue(examples), **_operation()},
+        "paths": {
+            **_events(examples),
+            **_inbox(examples),
+            **_catalogue(examples),
+            **log_paths(examples),
+            **_operation(),
+        },
         "components": {
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **LOG_SCHEMAS},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 
 
-def load_examples(path: Path = EXAMPLES) -> dict[str, Any]:
+def load_examples(file: Path = EXAMPLES) -> dict[str, Any]:
     """The examples, made by ``tests/contracts/test_openapi_examples.py`` with keys that are of no real participant."""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
 def _events(examples: Mapping[str, Any]) -> dict[str, Any]:
-    wait = _query(
+    wait = query(
         "wait", "等待结论的秒数 · seconds to wait for the outcome", {"type": "integer", "minimum": 0, "maximum": 30}
     )
     published = {
-        "202": _reply("已交准入；未等到的结论为pending · handed to admission", _JSON, "Ids", {"ids": examples["ids"]}),
-        "200": _reply("全部结论 · every outcome", _JSON, "Outcomes", {"outcomes": examples["outcomes"]}),
-        **_problems(400, 401, 403, 413, 415, 429, 503),
+        "202": reply("已交准入；未等到的结论为pending · handed to admission", _JSON, "Ids", {"ids": examples["ids"]}),
+        "200": reply("全部结论 · every outcome", _JSON, "Outcomes", {"outcomes": examples["outcomes"]}),
+        **problems(400, 401, 403, 413, 415, 429, 503),
     }
     body = {
         "required": True,
@@ -97,7 +94,7 @@ def _events(examples: Mapping[str, Any]) -> dict[str, Any]:
     }
     return {
         "/v1/events": {
-            "post": _operation_of(
+            "post": operation_of(
                 "events",
                 "发布事件 · publish",
                 "单个或者批次；批次整体接受或者整体拒绝。重复发送是安全的。 · One or a batch; a batch is taken whole or not at all. "
@@ -108,14 +105,14 @@ def _events(examples: Mapping[str, Any]) -> dict[str, Any]:
             )
         },
         "/v1/events/{id}": {
-            "get": _operation_of(
+            "get": operation_of(
                 "events",
                 "事件状态 · what became of an event",
                 "来源机关看到各接收方的步骤，接收方只看到自己的。 · The source sees every recipient, a recipient itself alone.",
-                [_path("id", "事件标识 · event id", examples["ids"]["ids"][0])],
+                [path("id", "事件标识 · event id", examples["ids"]["ids"][0])],
                 {
-                    "200": _reply("状态 · status", _JSON, "Status", {"status": examples["status"]}),
-                    **_problems(400, 401, 403, 404, 429, 503),
+                    "200": reply("状态 · status", _JSON, "Status", {"status": examples["status"]}),
+                    **problems(400, 401, 403, 404, 429, 503),
                 },
             )
         },
@@ -138,27 +135,27 @@ def _binary_headers(headers: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def _inbox(examples: Mapping[str, Any]) -> dict[str, Any]:
     parameters = [
-        _query(
+        query(
             "after",
             "上次的cursor；`start`从头开始；省略则从上次确认处开始 · last cursor, `start`, or none: where it was acknowledged",
         ),
-        _query(
+        query(
             "limit", "最多条数 · at most so many", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
         ),
-        _query(
+        query(
             "wait", "无新记录时等待的秒数 · seconds to wait for news", {"type": "integer", "minimum": 0, "maximum": 30}
         ),
     ]
     return {
         "/v1/inbox": {
-            "get": _operation_of(
+            "get": operation_of(
                 "inbox",
                 "读取收件箱 · read the inbox",
                 "用cursor请求即确认其之前的全部记录。 · Asking with a cursor acknowledges everything before it.",
                 parameters,
                 {
-                    "200": _reply("一页 · a page", _JSON, "InboxPage", {"page": examples["inbox"]}),
-                    **_problems(400, 401, 403, 429, 503),
+                    "200": reply("一页 · a page", _JSON, "InboxPage", {"page": examples["inbox"]}),
+                    **problems(400, 401, 403, 429, 503),
                 },
             )
         }
@@ -166,8 +163,8 @@ def _inbox(examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _catalogue(examples: Mapping[str, Any]) -> dict[str, Any]:
-    after = _query("after", "已有条目数 · how many entries the caller has", {"type": "integer", "minimum": 0})
-    limit = _query("limit", "最多条数 · at most so many", {"type": "integer", "minimum": 1, "maximum": 500})
+    after = query("after", "已有条目数 · how many entries the caller has", {"type": "integer", "minimum": 0})
+    limit = query("limit", "最多条数 · at most so many", {"type": "integer", "minimum": 1, "maximum": 500})
     digest = examples["structured"]["dataschema"].removeprefix("sha256:")
     shown: dict[str, tuple[str, str, str, list[Any], dict[str, Any]]] = {
         "/v1/schemas": ("已发布的模式 · released schemas", _JSON, "SchemaList", [], {}),
@@ -175,39 +172,39 @@ def _catalogue(examples: Mapping[str, Any]) -> dict[str, Any]:
             "最新模式 · newest schema of a type",
             "application/schema+json",
             "AvroSchema",
-            [_path("type", "事件类型 · event type", examples["structured"]["type"])],
-            _problems(404),
+            [path("type", "事件类型 · event type", examples["structured"]["type"])],
+            problems(404),
         ),
         "/v1/schemas/by-digest/{hex}": (
             "按摘要取模式 · schema by digest",
             "application/schema+json",
             "AvroSchema",
-            [_path("hex", "SHA-256", digest)],
-            _problems(404),
+            [path("hex", "SHA-256", digest)],
+            problems(404),
         ),
         "/v1/codes": ("代码表清单 · code tables", _JSON, "TableList", [], {}),
         "/v1/codes/{table}": (
             "代码表 · one code table",
             _JSON,
             "Table",
-            [_path("table", "名称 · name", "refusal_codes")],
-            _problems(404),
+            [path("table", "名称 · name", "refusal_codes")],
+            problems(404),
         ),
     }
-    members = _operation_of(
+    members = operation_of(
         "catalogue",
         "成员日志 · the members log",
         "供节点自行验证。 · For nodes, which verify it themselves.",
         [after, limit],
-        {"200": _reply("一页 · a page", _JSON, "MembersPage"), **_problems(400, 401, 403, 429, 503)},
+        {"200": reply("一页 · a page", _JSON, "MembersPage"), **problems(400, 401, 403, 429, 503)},
     )
     open_routes = {
-        path: {
-            "get": _operation_of(
-                "catalogue", title, "", parameters, {"200": _reply(title, kind, name), **problems}, secured=False
+        route: {
+            "get": operation_of(
+                "catalogue", title, "", parameters, {"200": reply(title, kind, name), **faults}, secured=False
             )
         }
-        for path, (title, kind, name, parameters, problems) in shown.items()
+        for route, (title, kind, name, parameters, faults) in shown.items()
     }
     return {"/v1/members": {"get": members}, **open_routes}
 
@@ -219,70 +216,19 @@ def _operation() -> dict[str, Any]:
         "/healthz": "各部分状况，始终200 · every part, always 200",
     }
     routes: dict[str, Any] = {
-        path: {"get": _operation_of("operation", title, "", [], {"200": _reply(title, _JSON, "Health")}, secured=False)}
-        for path, title in shown.items()
+        route: {"get": operation_of("operation", title, "", [], {"200": reply(title, _JSON, "Health")}, secured=False)}
+        for route, title in shown.items()
     }
-    routes["/readyz"]["get"]["responses"]["503"] = _reply("未就绪 · not ready", _JSON, "Health")
+    routes["/readyz"]["get"]["responses"]["503"] = reply("未就绪 · not ready", _JSON, "Health")
     figures = {"description": "Prometheus", "content": {"text/plain": {"schema": {"type": "string"}}}}
     routes["/metrics"] = {
-        "get": _operation_of(
+        "get": operation_of(
             "operation",
             "指标（仅限本机） · figures, on the machine itself",
             "",
             [],
-            {"200": figures, **_problems(403)},
+            {"200": figures, **problems(403)},
             secured=False,
         )
     }
     return routes
-
-
-def _operation_of(
-    tag: str,
-    summary: str,
-    description: str,
-    parameters: list[dict[str, Any]],
-    responses: dict[str, Any],
-    *,
-    body: dict[str, Any] | None = None,
-    secured: bool = True,
-) -> Operation:
-    operation: Operation = {"tags": [tag], "summary": summary, "parameters": parameters, "responses": responses}
-    if description:
-        operation["description"] = description
-    if body is not None:
-        operation["requestBody"] = body
-    operation["security"] = [{"token": []}] if secured else []
-    return operation
-
-
-def _reply(description: str, kind: str, schema: str, examples: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    content: dict[str, Any] = {"schema": ref(schema)}
-    if examples:
-        content["examples"] = {name: {"value": value} for name, value in examples.items()}
-    return {"description": description, "content": {kind: content}}
-
-
-def _problems(*statuses: int) -> dict[str, Any]:
-    return {str(status): _reply(_PROBLEM_OF[status], _PROBLEM, "Problem") for status in statuses}
-
-
-def _query(name: str, description: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "description": description,
-        "schema": schema or {"type": "string"},
-    }
-
-
-def _path(name: str, description: str, example: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": {"type": "string"},
-        "example": example,
-    }

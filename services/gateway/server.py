@@ -19,6 +19,8 @@ from services.gateway.authenticating import Authenticator
 from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.front import Front
 from services.gateway.inbox import InboxPages
+from services.gateway.log_cosignatures import CosignaturePosts
+from services.gateway.log_files import LogPages
 from services.gateway.openapi import build_document, load_examples
 from services.gateway.pages import load_pages
 from services.gateway.probes import Probes
@@ -31,9 +33,11 @@ from services.gateway.status import ReceiptStates, StatusOfEvents
 from services.gateway.throttle import Throttle
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
-from services.kernel.errors import BadSettings
+from services.kernel.errors import BadSettings, Refused
+from services.ledger.settings import LedgerSettings
 from services.runtime.logging import configure, get_logger
 from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.topics import Topics
 
 _KEEP_ALIVE_S = 75
 _BACKLOG = 512
@@ -74,6 +78,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
     )
     reads = Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests)
     reader = authenticator.limited(reads)
+    ledger = LedgerSettings.load(state_dir=settings.state_dir)
     publishing = Publishing(
         parts.intake,
         parts.released,
@@ -92,10 +97,33 @@ def web(parts: Parts, access: AccessLog) -> Front:
         status=StatusOfEvents(parts.outcomes, ReceiptStates(parts.database).states, parts.waits.recent, reader),
         members=MembersLog(parts.history, reader),
         catalogue=Catalogue(parts.released, tables),
+        logs=LogPages(
+            ledger.files_dir,
+            settings.exchange_name,
+            reader,
+            Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests),
+            monotonic_s,
+            SystemClock(),
+            _no_policy,
+            stale_s=ledger.ledger_stale_s,
+        ),
+        cosignatures=CosignaturePosts(
+            settings.exchange_name,
+            Topics(settings.exchange_name).checkpoints,
+            reader,
+            lambda: parts.history().latest,
+            parts.producer,
+            SystemClock(),
+            timeout_s=settings.gateway_request_timeout_s,
+        ),
         probes=Probes(parts.checks, parts.metrics, parts.inboxes),
         pages=load_pages(build_document(settings.base_url(), load_examples())),
     )
     return build_app(route_table(handlers), load_refusals(tables), parts.metrics, SystemEntropy(), access)
+
+
+def _no_policy() -> bytes:
+    raise Refused("not-found", "this exchange has no policy for its witnesses")
 
 
 class _Server(uvicorn.Server):

@@ -17,6 +17,7 @@ from services.kernel.errors import Corrupt
 
 CHECKPOINT = "checkpoint"
 WITNESSED = "witnessed"
+CANDIDATE = "candidate"
 INDEX = "index.sqlite"
 FRESH = ".new"
 """Suffix of a file that is not whole yet: nobody reads it, the next start removes it."""
@@ -42,6 +43,10 @@ class LogFiles:
     def witnessed(self) -> bytes | None:
         """The last checkpoint that met the quorum, with its cosignatures; None before there is one."""
         return self.read(WITNESSED)
+
+    def candidate(self) -> bytes | None:
+        """The checkpoint that witnesses are to cosign now; None before the first. It stands still for a while, so that they sign the same one."""
+        return self.read(CANDIDATE)
 
     def find(self, event_id: str) -> tuple[int, int] | None:
         """``seq`` and Kafka offset of an event of this log, None when it has none of that id. Blocks for a look-up in a file.

@@ -20,22 +20,24 @@ class Followed:
     family: str
     cosignatures: Cosignatures
     witnessed: Checkpoint | None
+    candidate: Checkpoint | None
+    offered_at_s: float
+    """When the candidate was first offered to the witnesses, in this session."""
     is_at_end: bool = False
     signed_at_s: float = -1e9
     appended_ms: list[int] = field(default_factory=list)
     """When the entries that no checkpoint holds were appended, of those that came live."""
 
     @classmethod
-    def open(cls, directory: Path, key: LogKey, family: str, batch_entries: int) -> Followed:
+    def open(cls, directory: Path, key: LogKey, family: str, batch_entries: int, now_s: float) -> Followed:
         """From what is on disk; ``Corrupt`` when that does not fit together."""
         kept = KeptLog(directory, key, batch_entries=batch_entries)
         cosignatures = Cosignatures(key.note_key)
-        if kept.note is not None:
-            cosignatures.remember(kept.note)
-        witnessed = kept.files.witnessed()
-        return cls(
-            kept, family, cosignatures, None if witnessed is None else parse_checkpoint(parse_note(witnessed).text)
-        )
+        for data in (kept.files.witnessed(), kept.files.candidate(), kept.files.checkpoint()):
+            if data is not None:
+                cosignatures.remember(parse_note(data))
+        witnessed, candidate = _checkpoint(kept.files.witnessed()), _checkpoint(kept.files.candidate())
+        return cls(kept, family, cosignatures, witnessed, candidate, now_s)
 
     def due_in_s(self, now_s: float, every_s: float) -> float | None:
         """Seconds until the next checkpoint is due; None while there is nothing to sign."""
@@ -57,3 +59,21 @@ class Followed:
         self.kept.store_witnessed(note)
         self.witnessed = checkpoint
         return is_news
+
+    def offer(self, now_s: float, hold_s: float) -> None:
+        """Offers the last checkpoint to the witnesses, once the one that they are offered is witnessed or has been offered for long enough.
+
+        A log that grows has a new checkpoint twice a second, and a witness comes by every few seconds: without one that stands still no two
+        of them would sign the same.
+        """
+        signed, held = self.kept.signed, self.candidate
+        if signed is None or (held is not None and signed.size <= held.size):
+            return
+        is_settled = held is None or (self.witnessed is not None and self.witnessed.size >= held.size)
+        if is_settled or now_s - self.offered_at_s >= hold_s:
+            self.kept.store_candidate(self.kept.key.sign(signed))
+            self.candidate, self.offered_at_s = signed, now_s
+
+
+def _checkpoint(data: bytes | None) -> Checkpoint | None:
+    return None if data is None else parse_checkpoint(parse_note(data).text)

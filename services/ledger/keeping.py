@@ -19,7 +19,7 @@ from services.codec.entry import parse_entry
 from services.codec.note import Note, format_note
 from services.codec.tiles import WIDTH, read_bundle, width_at
 from services.kernel.errors import Corrupt
-from services.ledger.files import CHECKPOINT, WITNESSED, LogFiles, write_files
+from services.ledger.files import CANDIDATE, CHECKPOINT, WITNESSED, LogFiles, write_files
 from services.ledger.following import LoggedEntry
 from services.ledger.growing import File, GrowingTree
 from services.ledger.index import EventIndex, Row
@@ -144,6 +144,10 @@ class KeptLog:
     def store_witnessed(self, note: Note) -> None:
         """Writes the last checkpoint that met the quorum."""
         write_files(self._directory, [(WITNESSED, format_note(note))])
+
+    def store_candidate(self, note: Note) -> None:
+        """Writes the checkpoint that witnesses are to cosign now."""
+        write_files(self._directory, [(CANDIDATE, format_note(note))])
 
     def close(self) -> None:
         """Closes the index."""

@@ -88,6 +88,7 @@ class Session:
         while not is_stopping():
             self._take(self._consumer.read(self._wait_s()))
             self._sign()
+            self._offer()
             self._tools.heads.serve()
             if time.monotonic() - self._told_s >= _TELL_S:
                 self._told_s = time.monotonic()
@@ -117,7 +118,7 @@ class Session:
         origin = origin_of(f"{topic}/{partition}")
         family = topic.removeprefix(f"{settings.exchange_name}.")
         key = LogKey.of(self._tools.signer, origin)
-        log = Followed.open(settings.files_dir / origin, key, family, settings.ledger_batch_entries)
+        log = Followed.open(settings.files_dir / origin, key, family, settings.ledger_batch_entries, time.monotonic())
         self._logs[topic, partition] = self._by_origin[origin] = log
 
     def _read_heads(self) -> dict[str, Checkpoint]:
@@ -171,6 +172,10 @@ class Session:
             self._tools.heads.publish(origin, format_note(note))
             reach("ledger.step6")  # (6) the topic of checkpoints
             self._gathering.judge(log, note)
+
+    def _offer(self) -> None:
+        for log in self._logs.values():
+            log.offer(time.monotonic(), self._tools.settings.ledger_hold_s)
 
     def _tell(self) -> None:
         telling, now_ms = self._tools.telling, self._tools.clock.now_ms()

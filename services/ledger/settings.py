@@ -23,6 +23,8 @@ class LedgerSettings(CommonSettings):
     """While a log grows, a checkpoint is signed so often."""
     ledger_batch_entries: int = Field(default=2048, ge=256, le=65_536)
     """Entries of one log after which its full tiles are written, checkpoint or not: bounds the memory while it catches up."""
+    ledger_hold_s: float = Field(default=12.0, ge=0, le=600)
+    """How long the witnesses are offered the same checkpoint, unless it is witnessed before: twice as long as they take to come by."""
     ledger_stale_s: float = Field(default=60.0, gt=0)
     """An entry that has not been witnessed for so long makes its log stale."""
 

@@ -98,7 +98,7 @@ def test_the_document_is_openapi_3_1_and_its_references_and_operations_are_whole
 
 
 def test_the_document_has_every_route_and_no_other(document) -> None:
-    names = ("publishing", "inbox", "status", "members", "catalogue", "probes", "pages")
+    names = ("publishing", "inbox", "status", "members", "catalogue", "logs", "cosignatures", "probes", "pages")
     anything = type("Anything", (SimpleNamespace,), {"__getattr__": lambda self, name: None})()
     routes = route_table(Handlers(**dict.fromkeys(names, anything)))
     served = {(route.path, route.method.lower()) for route in routes}

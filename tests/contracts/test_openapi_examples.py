@@ -10,12 +10,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from services.codec.checkpoint import Checkpoint, format_checkpoint, origin_of
 from services.codec.cloudevents import envelope_from_structured, envelope_to_structured, parse_batch, parse_request
 from services.codec.entry import Delivery, format_entry, parse_entry
 from services.codec.envelope import Draft, Envelope, open_content, seal, seal_batch
 from services.codec.examples import read_examples
 from services.codec.json_form import json_form
 from services.codec.keys import Ed25519Signer, signer_from_seed
+from services.codec.log_keys import LEDGER, log_signer
+from services.codec.note import Note, cosign_note, format_note, sign_note
 from services.codec.numbering import Numbered, format_numbering
 from services.codec.released import load_released
 from services.codec.schema import EventSchema
@@ -23,12 +26,14 @@ from services.codec.signature import RootCache, parse_signature, verify
 from services.codec.statement import format_statement
 from services.events.receipt import OutcomeItem
 from services.gateway.cursor import format_cursor
+from services.gateway.log_files import log_document
 from services.gateway.openapi import EXAMPLES, load_examples
 from services.gateway.publishing import outcome_document
 from services.gateway.status import status_of
 from services.kernel.ids import uuid7
 from services.kernel.instants import parse_instant
 from services.kernel.ports import CountedEntropy
+from services.ledger.standing import Standing
 from services.receipts.state import Answer, Copy, Entry, Receipt, Tracked, encode
 
 NANJING, HANGZHOU = "320100.market_regulator", "330100.market_regulator"
@@ -37,6 +42,7 @@ REPORTED, ACCEPTED = "cn.ipx.clue.ClueReported", "cn.ipx.clue.ClueAccepted"
 TIME = "2026-11-24T06:11:37.123Z"
 ADMITTED = "2026-11-24T06:11:37.456Z"
 LOG = "ipx.clues/3"
+ORIGIN = origin_of(LOG)
 RELEASED = load_released()
 
 
@@ -78,6 +84,24 @@ def make() -> dict[str, Any]:
         "outcomes": {"outcomes": outcomes},
         "status": _status(single),
         "inbox": {"items": [_copy(single)], "cursor": format_cursor(HANGZHOU, 4711)},
+        **_log(),
+    }
+
+
+def _log() -> dict[str, Any]:
+    """A checkpoint of one log, the same with a cosignature, and the list of logs."""
+    checkpoint = Checkpoint(ORIGIN, 1043, hashlib.sha256(b"ipx example root").digest())
+    key, witness = log_signer(signer_of(LEDGER), ORIGIN), signer_of(HANGZHOU)
+    text = format_checkpoint(checkpoint)
+    note = Note(text, (sign_note(text, ORIGIN, key.public.data, key.sign),))
+    line = cosign_note(text, HANGZHOU, witness.public.data, witness.sign, parse_instant(ADMITTED) // 1000)
+    standing = Standing(
+        ORIGIN, checkpoint, replace(checkpoint, size=1040), (HANGZHOU,), parse_instant(ADMITTED), "not yet"
+    )
+    return {
+        "checkpoint": format_note(note).decode(),
+        "cosigned": format_note(note.add(line)).decode(),
+        "logs": {"exchange": "ipx", "logs": [log_document(standing)]},
     }
 
 

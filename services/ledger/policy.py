@@ -1,0 +1,25 @@
+"""The keys of the logs as a reader finds them: the members log has them as keys of ``exchange.ledger``, the notes say whose is whose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.codec.log_keys import LEDGER, log_key
+from services.codec.note import NoteKey, is_signed, parse_note
+from services.ledger.files import LogFiles, origins
+from services.members.registry import Registry
+
+
+def log_keys(ledger_dir: Path, exchange: str, registry: Registry) -> dict[str, NoteKey]:
+    """The key of every log of the exchange that has a checkpoint, by origin; a log whose key the members log has not is left out."""
+    found: dict[str, NoteKey] = {}
+    for origin in origins(ledger_dir):
+        data = LogFiles(ledger_dir / origin).checkpoint()
+        if data is None or not origin.startswith(f"{exchange}/"):
+            continue
+        note = parse_note(data)
+        keys = (log_key(origin, key.public_key) for key in registry.keys_of(LEDGER) if len(key.public_key) == 32)
+        own = next((key for key in keys if is_signed(note, key)), None)
+        if own is not None:
+            found[origin] = own
+    return found
