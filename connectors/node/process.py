@@ -52,7 +52,8 @@ from services.members.history import History
 from services.runtime import faults
 from services.runtime.health import Checks, HealthServer
 from services.runtime.logging import get_logger
-from services.runtime.metrics import METRICS, Counter, Gauge, Histogram, Metrics
+from services.runtime.metric_kinds import Counter, Gauge, Histogram
+from services.runtime.metrics import METRICS, Metrics
 from services.runtime.shell import SystemClock, SystemEntropy
 from services.runtime.topics import Topics
 
