@@ -136,6 +136,9 @@ def _check(manifest: Manifest) -> None:
         is_of = _LOG.fullmatch(log.log) is not None and log.log.startswith(f"{manifest.exchange}.")
         if not is_of or _HEX.fullmatch(log.root) is None or not 0 <= log.first <= log.next <= log.size < 10**18:
             raise _bad(f"{log.log[:80]!r} is no log of {manifest.exchange}, or has a size or range that it cannot have")
+        held = sum(f.records or 0 for f in manifest.files if f.path.startswith(f"records/{log.log}/"))
+        if held != log.next - log.first:
+            raise _bad(f"{log.log} has {held} records, seq {log.first} up to {log.next} were to be there")
     for names in ([f.path for f in manifest.files], [g.log for g in manifest.logs]):
         if any(a >= b for a, b in pairwise(names)):
             raise _bad("files and logs stand in ascending order, each once")

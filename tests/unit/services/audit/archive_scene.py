@@ -168,7 +168,7 @@ def read_all(source: ArchiveSource) -> int:
         origin = log.replace(".", "/", 1)
         count += sum(1 for _ in source.records(log)) + len(list(source.checkpoints(origin)))
         source.witnessed(origin)
-        source.edge(log)
+        source.first_seq(log)
         read = source.tiles(origin)
         for path in [line.path for line in source.manifest.files if line.path.startswith(f"tree/{origin}/tile/")]:
             assert read is not None

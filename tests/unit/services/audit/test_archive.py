@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,9 @@ from services.audit.archive_manifest import (
     sign_manifest,
 )
 from services.audit.archive_period import Period
+from services.codec.container import ContainerWriter, read_container
 from services.codec.merkle import RightEdge, leaf_hash
+from services.codec.tiles import Tree
 from services.kernel.codes import day_of
 from services.kernel.errors import BadSettings, Corrupt, Refused, Transient
 from tests.unit.services.audit.archive_scene import INBOX, LEDGER, OPERATOR, Scene, read_all
@@ -79,8 +82,12 @@ def test_a_period_holds_its_own_days_and_the_tiles_tie_it_to_all_before(tmp_path
         ("ipx.members/0", 1, 0, 1),
     ]
     assert source.span("ipx.clues/0") == len(list(source.records("ipx.clues/0"))) == 300
-    before = [leaf_hash(entry) for entry in scene.logs["ipx.clues/0"].entries[:300]]
-    assert source.edge("ipx.clues/0") == RightEdge().extend(before)
+    assert source.first_seq("ipx.clues/0") == 300
+    read = source.tiles("ipx/clues/0")
+    assert read is not None
+    before = [leaf_hash(entry) for entry in scene.logs["ipx.clues/0"].entries[:256]]
+    assert Tree(read, 900).subtree(0, 256) == RightEdge().extend(before).root()
+    assert read("tile/entries/000") is None
     assert [r.value for r in source.topic(INBOX, 0) if r.value == b"refused"] == [b"refused"]
     assert len(list(source.topic(INBOX, 0))) == 601
     bundles = [f.path for f in source.manifest.files if f.path.startswith("tree/ipx/clues/0/tile/entries/")]
@@ -177,14 +184,23 @@ def test_any_altered_byte_cut_file_missing_file_or_added_file_is_refused_with_it
         assert error.field == path
 
 
-def resealed(folder: Path, path: str, data: bytes, records: int | None = None) -> None:
+def shorter(data: bytes) -> bytes:
+    """The container without its last record."""
+    records = list(read_container(io.BytesIO(data)))[:-1]
+    file = io.BytesIO()
+    writer = ContainerWriter(file, records[0].topic, records[0].partition, records[0].offset)
+    for record in records:
+        writer.write(record)
+    writer.close()
+    return file.getvalue()
+
+
+def resealed(folder: Path, path: str, data: bytes) -> None:
     """Replaces a file and makes the manifest fit, as somebody who holds the key would."""
     (folder / path).write_bytes(data)
     manifest = parse_manifest((folder / MANIFEST).read_bytes())
     lines = tuple(
-        FileLine(path, len(data), hashlib.sha256(data).hexdigest(), f.records if records is None else records)
-        if f.path == path
-        else f
+        FileLine(path, len(data), hashlib.sha256(data).hexdigest(), f.records) if f.path == path else f
         for f in manifest.files
     )
     sealed = format_manifest(replace(manifest, files=lines))
@@ -199,8 +215,8 @@ def test_a_container_that_the_manifest_fits_is_still_not_believed(archived):
     folder = archived.copy("resealed")
     held = (folder / CLUES).read_bytes()
     other = (folder / "records/ipx.clues/1/00000000000000000000.avro").read_bytes()
-    for wrong, records in ((held[:-20], None), (other, None), (held, 5), (b"Obj\x01" + b"\xff" * 99, None)):
-        resealed(folder, CLUES, wrong, records)
+    for wrong in (held[:-20], other, b"Obj\x01" + b"\xff" * 99, shorter(held)):
+        resealed(folder, CLUES, wrong)
         error = refused(lambda: read_all(archived.open("resealed")))
         assert (error.code, error.field) == ("bad-archive", CLUES)
 
@@ -221,6 +237,7 @@ def test_a_container_that_the_manifest_fits_is_still_not_believed(archived):
         ("files", [{"path": "a/b", "bytes": 1, "sha256": "0" * 64, "records": 0}]),
         ("logs", [{"log": "other.clues/0", "size": 1, "root": "0" * 64, "first": 0, "next": 1}]),
         ("logs", [{"log": "ipx.clues/0", "size": 1, "root": "0" * 64, "first": 1, "next": 0}]),
+        ("logs", [{"log": "ipx.clues/0", "size": 9, "root": "0" * 64, "first": 0, "next": 9}]),
         ("more", 1),
     ],
 )
