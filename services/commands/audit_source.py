@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from services.audit.archive_reading import open_archive
 from services.audit.log_reading import KafkaLogs
 from services.audit.sources import Finding, LogSource
 from services.codec.keys import PublicKey, parse_public
@@ -57,7 +58,7 @@ def open_source(archive: Path | None, root_key: str | None) -> LogSource:
     """The archive, or the running exchange."""
     settings = LedgerSettings.load()
     root = root_of(root_key, settings)
-    return open_running(settings, root)
+    return open_running(settings, root) if archive is None else open_archive(archive, root)
 
 
 def as_document(findings: Iterable[Finding]) -> list[dict[str, Any]]:
