@@ -15,8 +15,6 @@ that forgets, or that checks two at once, may sign two histories.
 
 from __future__ import annotations
 
-import re
-from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -24,13 +22,9 @@ from typing import Final
 
 from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.merkle import EMPTY_ROOT, is_consistent
-from services.codec.note import MAX_NOTE_BYTES, Note, NoteKey, NoteSignature, is_signed, parse_note
+from services.codec.note import Note, NoteKey, NoteSignature, is_signed, parse_note
+from services.codec.witness_request import SIZE_TYPE, Request, parse_request
 from services.kernel.errors import Refused
-
-MAX_PROOF: Final = 63
-MAX_REQUEST_BYTES: Final = MAX_NOTE_BYTES + 4096
-SIZE_TYPE: Final = "text/x.tlog.size"
-_HEAD = re.compile(rb"old (0|[1-9][0-9]{0,17})\n((?:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=\n){0,63})\n")
 
 Cosign = Callable[[bytes], Sequence[NoteSignature]]
 """Cosignatures over the text of a checkpoint, one for each key of the witness, as of now."""
@@ -45,15 +39,6 @@ class Status(IntEnum):
     UNKNOWN_LOG = 404
     CONFLICT = 409
     INCONSISTENT = 422
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A checkpoint (the bytes of its note), and the path that leads to it from the tree of ``old_size``."""
-
-    old_size: int
-    proof: tuple[bytes, ...]
-    note: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +69,6 @@ class Trusted:
 
     keys: Sequence[NoteKey]
     known: Known
-
-
-def format_request(request: Request) -> bytes:
-    """The body of ``add-checkpoint``."""
-    lines = [f"old {request.old_size}", *(b2a_base64(node, newline=False).decode() for node in request.proof), ""]
-    return "".join(f"{line}\n" for line in lines).encode() + request.note
-
-
-def parse_request(data: bytes) -> Request:
-    """Inverse of :func:`format_request`; refuses ``bad-request`` anything else. The note is not read."""
-    head = _HEAD.match(data) if len(data) <= MAX_REQUEST_BYTES else None
-    if head is None:
-        raise Refused(
-            "bad-request", f"a request is an old size, at most {MAX_PROOF} hashes, an empty line, a checkpoint"
-        )
-    return Request(int(head[1]), tuple(a2b_base64(line) for line in head[2].split()), data[head.end() :])
 
 
 def add_checkpoint(data: bytes, trusted: Callable[[str], Trusted | None], cosign: Cosign) -> Answer:

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from connectors.kit.retry import Backoff, chance
-from connectors.kit.witness import NOTHING, Answer, Request, Status, Trusted, add_checkpoint, format_request
+from connectors.kit.witness import NOTHING, Answer, Status, Trusted, add_checkpoint
 from connectors.node import receipts, witness_store
 from connectors.node.gateway import Gateway, GatewayAway
 from connectors.node.journal import Change, Journal
@@ -35,6 +35,7 @@ from services.codec.keys import Ed25519Signer
 from services.codec.note import Note, NoteKey, NoteSignature, cosign_note, format_note, is_signed, parse_note
 from services.codec.split_view import Fork, find_fork, join_path, signed_checkpoint
 from services.codec.tiles import Tree
+from services.codec.witness_request import Request, format_request
 from services.kernel.errors import Corrupt, Refused, Transient
 from services.kernel.ports import Clock, Entropy
 from services.members.registry import Registry

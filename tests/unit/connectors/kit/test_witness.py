@@ -9,21 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kit.witness import (
-    MAX_PROOF,
     NOTHING,
-    SIZE_TYPE,
     Answer,
     Known,
-    Request,
     Status,
     Trusted,
     add_checkpoint,
-    format_request,
-    parse_request,
 )
 from services.codec.merkle import is_consistent
 from services.codec.note import COSIGNATURE, NoteKey, NoteSignature, cosign_note, cosigned_at, parse_note
 from services.codec.tiles import Tree
+from services.codec.witness_request import MAX_PROOF, SIZE_TYPE, Request, format_request, parse_request
 from services.kernel.errors import Refused
 from tests.unit.connectors.small_exchange import NANJING, signer_of
 from tests.unit.connectors.small_log import ORIGIN, SmallLog, checkpoint_note, key_of
