@@ -91,7 +91,7 @@ class Stater:
                 self._stop.wait(self._look_s)
         except Corrupt as error:
             self._corrupt = error
-            log.warning("completeness is not stated any more", **words_of(error))
+            log.critical("completeness is not stated any more", **words_of(error))
 
     def _look(self) -> None:
         try:
