@@ -9,6 +9,7 @@ import click
 
 from services.codec.keys import parse_public
 from services.codec.released import load_released
+from services.commands.ledger_completeness import completeness
 from services.kernel.errors import BadSettings
 from services.ledger.run import Ledger
 from services.ledger.settings import LedgerSettings
@@ -66,3 +67,6 @@ def members_follower(settings: LedgerSettings) -> MembersFollower:
     topics = Topics(settings.exchange_name)
     schema_of = load_released().with_digest
     return MembersFollower(settings.librdkafka(), topics, schema_of=schema_of, root=parse_public(settings.root_key))
+
+
+command.add_command(completeness)
