@@ -168,6 +168,13 @@ LEDGER_COSIGNATURES = Counter(
     "收到的见证签名（按处理结果）",
     (OUTCOME,),
 )
+LEDGER_WITNESS_REQUESTS = Counter(
+    "ledger",
+    "witness_requests",
+    "requests for a cosignature to witnesses of another make, by what came of them",
+    "向其他实现的见证方请求联署的次数（按结果）",
+    (OUTCOME,),
+)
 
 NODE_PULLED = Counter(
     "node", "pulled_records", "records read from the city's system", "从本地业务系统读取的记录", (TARGET,)
