@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 import uvloop
 
+from services.audit.evidence_desk import EvidenceDesk
+from services.codec.tlog_policy import format_policy
 from services.gateway.access import AccessLog
 from services.gateway.app import Handlers, build_app, route_table
 from services.gateway.authenticating import Authenticator
 from services.gateway.catalogue import Catalogue, MembersLog
+from services.gateway.evidence import EvidenceOfEvents
 from services.gateway.front import Front
 from services.gateway.inbox import InboxPages
 from services.gateway.log_cosignatures import CosignaturePosts
@@ -33,8 +37,11 @@ from services.gateway.status import ReceiptStates, StatusOfEvents
 from services.gateway.throttle import Throttle
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
-from services.kernel.errors import BadSettings, Refused
+from services.kernel.errors import BadSettings
+from services.ledger.policy import exchange_policy
+from services.ledger.quorum import load_quorum
 from services.ledger.settings import LedgerSettings
+from services.members.history import History
 from services.runtime.logging import configure, get_logger
 from services.runtime.shell import SystemClock, SystemEntropy
 from services.runtime.topics import Topics
@@ -91,10 +98,14 @@ def web(parts: Parts, access: AccessLog) -> Front:
         parts.metrics,
         settings,
     )
+    desk = EvidenceDesk(
+        ledger.files_dir, settings.exchange_name, parts.records, parts.history, parts.released.with_digest
+    )
     handlers = Handlers(
         publishing=publishing,
         inbox=InboxPages(parts.inboxes, reader),
         status=StatusOfEvents(parts.outcomes, ReceiptStates(parts.database).states, parts.waits.recent, reader),
+        evidence=EvidenceOfEvents(desk.make, reader),
         members=MembersLog(parts.history, reader),
         catalogue=Catalogue(parts.released, tables),
         logs=LogPages(
@@ -104,7 +115,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
             Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests),
             monotonic_s,
             SystemClock(),
-            _no_policy,
+            _policy(ledger, parts.history),
             stale_s=ledger.ledger_stale_s,
         ),
         cosignatures=CosignaturePosts(
@@ -122,8 +133,14 @@ def web(parts: Parts, access: AccessLog) -> Front:
     return build_app(route_table(handlers), load_refusals(tables), parts.metrics, SystemEntropy(), access)
 
 
-def _no_policy() -> bytes:
-    raise Refused("not-found", "this exchange has no policy for its witnesses")
+def _policy(ledger: LedgerSettings, history: Callable[[], History]) -> Callable[[], bytes]:
+    quorum, clock = load_quorum(ledger.ledger_witnesses_file), SystemClock()
+
+    def policy() -> bytes:
+        registry = history().latest
+        return format_policy(exchange_policy(ledger.files_dir, ledger.exchange_name, quorum, registry, clock.now_ms()))
+
+    return policy
 
 
 class _Server(uvicorn.Server):

@@ -15,14 +15,15 @@ from services.ledger.files import LogFiles, write_files
 from services.ledger.followed import Followed
 from services.ledger.heads import Head, read_head
 from services.ledger.merging import is_witnessed, witness_keys
+from services.ledger.quorum import Quorum, policy_of
 from services.ledger.telling import Telling
 from services.members.registry import Registry
 
 POSITION = "checkpoints.offset"
 """File beside the logs of the exchange: up to where the topic of checkpoints is in their files."""
 
-PolicyOf = Callable[[Registry], Policy | None]
-"""The quorum of the exchange's own witnesses, by the members as they are; None while there is none."""
+_ANEW_MS = 30_000
+"""After so long the policy is made anew although no member changed: keys begin and end to be valid."""
 
 
 class Gathering:
@@ -34,7 +35,7 @@ class Gathering:
         directory: Path,
         *,
         members: Callable[[], Registry],
-        policy_of: PolicyOf,
+        quorum: Quorum,
         clock: Clock,
         telling: Telling,
     ) -> None:
@@ -42,10 +43,10 @@ class Gathering:
         self._logs = logs
         self._directory = directory
         self._members = members
-        self._policy_of = policy_of
+        self._quorum = quorum
         self._clock = clock
         self._telling = telling
-        self._policy: tuple[int, Policy | None] = (-1, None)
+        self._policy: tuple[int, int, Policy | None] = (-1, 0, None)
         stored = LogFiles(directory).read(POSITION)
         self.offset = self._stored = int(stored) if stored else 0
 
@@ -96,7 +97,10 @@ class Gathering:
         self.judge(log, merged.note)
 
     def _policy_now(self) -> Policy | None:
-        registry = self._members()
-        if self._policy[0] != registry.size:
-            self._policy = (registry.size, self._policy_of(registry))
-        return self._policy[1]
+        registry, now_ms = self._members(), self._clock.now_ms()
+        size, made_ms, policy = self._policy
+        if size != registry.size or abs(now_ms - made_ms) > _ANEW_MS:
+            logs = [log.kept.key.note_key for log in self._logs.values()]
+            policy = policy_of(self._quorum, registry, logs, now_ms)
+            self._policy = (registry.size, now_ms, policy)
+        return policy

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.codec.checkpoint import Checkpoint, log_of_origin
+from services.codec.checkpoint import Checkpoint, log_of_origin, parse_checkpoint
 from services.codec.entry import parse_entry
 from services.codec.note import Note, format_note
 from services.codec.tiles import WIDTH, read_bundle, width_at
@@ -121,11 +121,23 @@ class KeptLog:
         self._pending = []
         reach("ledger.step2")  # (2) full tiles
 
-    def sign(self) -> Note:
-        """Writes what is open too and signs a checkpoint of the present size; the note, which is on disk. ``Corrupt``: nothing was signed."""
+    def write_open(self) -> None:
+        """Writes what is full, and what is open at the present size."""
         self.write()
         self._write_tiles(self._tree.partials())
         reach("ledger.step3")  # (3) open tiles
+
+    def restore(self, note: Note) -> None:
+        """Takes over a checkpoint that was signed before; ``Corrupt`` when the tree or its tiles, which are on disk, do not give it."""
+        checkpoint = parse_checkpoint(note.text)
+        require_same(checkpoint, self.size, self._tree.root())
+        require_continuation(None, checkpoint, self.files.read)
+        self.store_checkpoint(note)
+        self.signed = checkpoint
+
+    def sign(self) -> Note:
+        """Writes what is open too and signs a checkpoint of the present size; the note, which is on disk. ``Corrupt``: nothing was signed."""
+        self.write_open()
         new = Checkpoint(self.key.origin, self.size, self._tree.root())
         require_continuation(self.signed, new, self.files.read)
         note = self.key.sign(new)

@@ -1,4 +1,7 @@
-"""The keys of the logs as a reader finds them: the members log has them as keys of ``exchange.ledger``, the notes say whose is whose."""
+"""The exchange's policy as a reader of its files makes it: the quorum, and the keys of the logs.
+
+The members log has those keys as keys of ``exchange.ledger``; the notes say whose is whose.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,10 @@ from pathlib import Path
 
 from services.codec.log_keys import LEDGER, log_key
 from services.codec.note import NoteKey, is_signed, parse_note
+from services.codec.tlog_policy import Policy
+from services.kernel.errors import Refused
 from services.ledger.files import LogFiles, origins
+from services.ledger.quorum import Quorum, policy_of
 from services.members.registry import Registry
 
 
@@ -23,3 +29,12 @@ def log_keys(ledger_dir: Path, exchange: str, registry: Registry) -> dict[str, N
         if own is not None:
             found[origin] = own
     return found
+
+
+def exchange_policy(ledger_dir: Path, exchange: str, quorum: Quorum, registry: Registry, now_ms: int) -> Policy:
+    """The policy of the exchange's own witnesses; refuses ``not-found`` while there are too few of them for the quorum. Reads a note of each log."""
+    logs = log_keys(ledger_dir, exchange, registry)
+    policy = policy_of(quorum, registry, logs.values(), now_ms)
+    if policy is None:
+        raise Refused("not-found", "there are not enough witnesses in the members log for a quorum")
+    return policy

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from services.codec.keys import Ed25519Signer, parse_private
 from services.codec.log_keys import LEDGER
 from services.kernel.errors import BadSettings, Corrupt, Transient
 from services.kernel.ports import Clock
-from services.ledger.gathering import PolicyOf
 from services.ledger.heads import Heads
+from services.ledger.quorum import Quorum
 from services.ledger.session import Session, Tools
 from services.ledger.settings import LedgerSettings
 from services.ledger.telling import Telling
@@ -29,6 +30,18 @@ _LONGEST_WAIT_S = 5.0
 _TELL_S = 10.0
 
 
+class Beside(Protocol):
+    """A thread of its own."""
+
+    def start(self) -> None:
+        """Begins."""
+        ...
+
+    def stop(self) -> None:
+        """Ends; blocks for a moment."""
+        ...
+
+
 class Ledger:
     """One process for all logs. ``run`` blocks; ``stop`` may be called from a signal handler."""
 
@@ -38,13 +51,17 @@ class Ledger:
         clock: Clock,
         telling: Telling,
         members: Callable[[], Registry],
-        policy_of: PolicyOf,
+        quorum: Quorum,
+        beside: Callable[[Ed25519Signer], Sequence[Beside]] = lambda _key: (),
     ) -> None:
+        """``beside`` makes, once there is the key, what works beside on what the ledger has written."""
         self._settings = settings
         self._clock = clock
         self._telling = telling
         self._members = members
-        self._policy_of = policy_of
+        self._quorum = quorum
+        self._beside = beside
+        self._started: list[Beside] = []
         self._topics = Topics(settings.exchange_name)
         self._families = load_topics(replication=settings.kafka_replication).families
         self._stopping = threading.Event()
@@ -55,23 +72,34 @@ class Ledger:
 
     def run(self) -> None:
         """Works until it is stopped. Waits out every ``Transient``; raises ``Corrupt`` after ``/readyz`` has said so for a while."""
+        with alone(self._settings.files_dir):
+            try:
+                self._sessions()
+            except Corrupt as error:
+                self._telling.corrupt(error)
+                self._stopping.wait(_TELL_S)
+                raise
+            finally:
+                for one in self._started:
+                    one.stop()
+
+    def _sessions(self) -> None:
         wait_s = _FIRST_WAIT_S
-        with _alone(self._settings.files_dir):
-            while not self._stopping.is_set():
-                try:
-                    self._session()
-                    wait_s = _FIRST_WAIT_S
-                except Transient as error:
-                    self._telling.away(error, wait_s)
-                    self._stopping.wait(wait_s)
-                    wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
-                except Corrupt as error:
-                    self._telling.corrupt(error)
-                    self._stopping.wait(_TELL_S)
-                    raise
+        while not self._stopping.is_set():
+            try:
+                self._session()
+                wait_s = _FIRST_WAIT_S
+            except Transient as error:
+                self._telling.away(error, wait_s)
+                self._stopping.wait(wait_s)
+                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def _session(self) -> None:
         signer = self._signer()
+        if not self._started:
+            self._started = list(self._beside(signer))
+            for one in self._started:
+                one.start()
         with ExitStack() as stack:
             tools = Tools(
                 settings=self._settings,
@@ -82,7 +110,7 @@ class Ledger:
                 telling=self._telling,
                 heads=Heads(self._settings.librdkafka(), self._topics),
                 members=self._members,
-                policy_of=self._policy_of,
+                quorum=self._quorum,
             )
             stack.callback(tools.heads.close)
             session = Session(tools)
@@ -91,25 +119,34 @@ class Ledger:
             session.run(self._stopping.is_set)
 
     def _signer(self) -> Ed25519Signer:
-        path = self._settings.key_file
         try:
-            signer = parse_private(path.read_text("utf-8").strip())
-        except FileNotFoundError as error:
+            signer = read_ledger_key(self._settings)
+        except Transient:
             self._telling.checks.failed("key", f"there is no key of {LEDGER} yet: run `ipx members init`")
-            raise Transient(f"{path.name} is not there yet") from error
-        if signer.public.participant != LEDGER:
-            raise BadSettings(f"{path}: this is a key of {signer.public.participant}, expected one of {LEDGER}")
+            raise
         self._telling.checks.passed("key")
         return signer
 
 
+def read_ledger_key(settings: LedgerSettings) -> Ed25519Signer:
+    """The private key of ``exchange.ledger``; ``Transient`` while its file is not there, ``BadSettings`` when it is another's."""
+    path = settings.key_file
+    try:
+        signer = parse_private(path.read_text("utf-8").strip())
+    except FileNotFoundError as error:
+        raise Transient(f"{path.name} is not there yet: run `ipx members init`") from error
+    if signer.public.participant != LEDGER:
+        raise BadSettings(f"{path}: this is a key of {signer.public.participant}, expected one of {LEDGER}")
+    return signer
+
+
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def alone(directory: Path) -> Iterator[None]:
     """One ledger writes these files; a second one is refused at the start, since both would sign."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise BadSettings(f"another ledger writes to {directory}") from error
+            raise BadSettings(f"another ledger writes to {directory}; end it first") from error
         yield

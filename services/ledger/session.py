@@ -18,8 +18,9 @@ from services.kernel.errors import Transient
 from services.kernel.ports import Clock
 from services.ledger.followed import Followed
 from services.ledger.following import Brought, LogConsumer, Place, read_entry, read_to_end
-from services.ledger.gathering import Gathering, PolicyOf
+from services.ledger.gathering import Gathering
 from services.ledger.heads import Heads
+from services.ledger.quorum import Quorum
 from services.ledger.settings import LedgerSettings
 from services.ledger.signing import LogKey
 from services.ledger.standing import standing_of
@@ -45,7 +46,7 @@ class Tools:
     telling: Telling
     heads: Heads
     members: Callable[[], Registry]
-    policy_of: PolicyOf
+    quorum: Quorum
 
 
 class Session:
@@ -62,7 +63,7 @@ class Session:
             self._by_origin,
             settings.files_dir / settings.exchange_name,
             members=tools.members,
-            policy_of=tools.policy_of,
+            quorum=tools.quorum,
             clock=tools.clock,
             telling=tools.telling,
         )

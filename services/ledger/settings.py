@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from services.ledger.quorum import DEFAULT
 from services.runtime.settings import CommonSettings
 
 
@@ -19,6 +20,8 @@ class LedgerSettings(CommonSettings):
     """Where the files of the logs are; by default ``<state directory>/ledger``."""
     ledger_key_file: Path | None = None
     """Private key of ``exchange.ledger``; by default ``<state directory>/keys/exchange.ledger.key``."""
+    ledger_witnesses_file: Path = DEFAULT
+    """Which witnesses make a checkpoint witnessed."""
     ledger_checkpoint_ms: int = Field(default=500, ge=20, le=1000)
     """While a log grows, a checkpoint is signed so often."""
     ledger_batch_entries: int = Field(default=2048, ge=256, le=65_536)
