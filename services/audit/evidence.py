@@ -148,11 +148,18 @@ def _own_event(envelope: Envelope, schema: EventSchema) -> MemberEvent | None:
 def _head(log: LogReader, least: int, name: str) -> _Head:
     for data, is_witnessed in ((log.witnessed(), True), (log.checkpoint(), False)):
         if data is not None:
-            note = parse_note(data)
-            checkpoint = parse_checkpoint(note.text)
+            note, checkpoint = _opened(data, name)
             if checkpoint.size >= least:
                 return _Head(in_order(note), checkpoint, Tree(log.read, checkpoint.size), is_witnessed)
     raise Transient(f"no checkpoint of {name} covers {least} entries yet; a moment later there is one")
+
+
+def _opened(data: bytes, name: str) -> tuple[Note, Checkpoint]:
+    try:
+        note = parse_note(data)
+        return note, parse_checkpoint(note.text)
+    except Refused as refused:
+        raise Corrupt(f"the checkpoint file of {name}: {refused.message}") from refused
 
 
 def _proof(head: _Head, entry: bytes, seq: int) -> TlogProof:

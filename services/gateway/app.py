@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from services.gateway.access import AccessLog
 from services.gateway.catalogue import Catalogue, MembersLog
+from services.gateway.evidence import EvidenceOfEvents
 from services.gateway.exchange import Incoming, Reply
 from services.gateway.front import AN_ERROR_OF_OURS, INCOMING, ROUTE, Front, Handler
 from services.gateway.inbox import InboxPages
@@ -48,6 +49,7 @@ class Handlers:
     publishing: Publishing
     inbox: InboxPages
     status: StatusOfEvents
+    evidence: EvidenceOfEvents
     members: MembersLog
     catalogue: Catalogue
     logs: LogPages
@@ -63,6 +65,7 @@ def route_table(handlers: Handlers) -> tuple[Route, ...]:
         Route("POST", "/v1/events", handlers.publishing.post, hot=True),
         Route("GET", "/v1/inbox", handlers.inbox.get, hot=True),
         Route("GET", "/v1/events/{id}", handlers.status.get),
+        Route("GET", "/v1/events/{id}/evidence", handlers.evidence.get),
         Route("GET", "/v1/members", handlers.members.page),
         Route("GET", "/v1/schemas", catalogue.schemas),
         Route("GET", "/v1/schemas/by-digest/{hex}", catalogue.schema_by_digest),

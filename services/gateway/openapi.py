@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.gateway.api_schemas import SCHEMAS, ref, text
+from services.gateway.openapi_evidence import EVIDENCE_SCHEMAS, evidence_paths
 from services.gateway.openapi_log import LOG_SCHEMAS, log_paths
 from services.gateway.openapi_parts import operation_of, path, problems, query, reply
 
@@ -47,13 +48,14 @@ def build_document(base_url: str, examples: Mapping[str, Any]) -> dict[str, Any]
         ],
         "paths": {
             **_events(examples),
+            **evidence_paths(examples),
             **_inbox(examples),
             **_catalogue(examples),
             **log_paths(examples),
             **_operation(),
         },
         "components": {
-            "schemas": {**SCHEMAS, **LOG_SCHEMAS},
+            "schemas": {**SCHEMAS, **LOG_SCHEMAS, **EVIDENCE_SCHEMAS},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from services.audit.log_record import LogRecords
 from services.codec.keys import parse_public
 from services.codec.registry import SchemaRegistry
 from services.codec.released import ReleasedSchemas, load_released
@@ -77,6 +78,7 @@ class Parts:
     _tail: Tail
     _recorder: Recorder
     _backlog: Backlog
+    records: LogRecords
     _door: KafkaDoor | None
     _tell_kafka: Callable[[str | None], None]
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -128,6 +130,7 @@ class Parts:
         self._learned.stop()
         self.members.stop()
         self._backlog.close()
+        self.records.close()
         self._registry.close()
         self.database.close()
 
@@ -222,6 +225,7 @@ def assemble(settings: GatewaySettings) -> Parts:
         _tail=tail,
         _recorder=recorder,
         _backlog=backlog,
+        records=LogRecords(connection),
         _door=KafkaDoor(door) if settings.gateway_kafka_door else None,
         _tell_kafka=_tell(checks, _KAFKA),
     )

@@ -35,6 +35,7 @@ from services.kernel.instants import parse_instant
 from services.kernel.ports import CountedEntropy
 from services.ledger.standing import Standing
 from services.receipts.state import Answer, Copy, Entry, Receipt, Tracked, encode
+from tests.vectors.evidence.make import made as evidence_files
 
 NANJING, HANGZHOU = "320100.market_regulator", "330100.market_regulator"
 AGREEMENT = "yrd-enforcement@1"
@@ -85,6 +86,7 @@ def make() -> dict[str, Any]:
         "status": _status(single),
         "inbox": {"items": [_copy(single)], "cursor": format_cursor(HANGZHOU, 4711)},
         **_log(),
+        "evidence": json.loads(evidence_files()["founding.json"]),
     }
 
 
