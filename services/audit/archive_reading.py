@@ -83,6 +83,11 @@ class ArchiveSource:
         """``seq`` of the first record; not 0 where the period begins later."""
         return self._log(log).first
 
+    def next_seq(self, log: str) -> int | None:
+        """``seq`` after the last record; None where the archive goes up to its checkpoint."""
+        line = self._log(log)
+        return line.next if line.next < line.size else None
+
     def records(self, log: str) -> Iterator[RawRecord]:
         """The records of a log partition from the first that the archive has; refuses ``bad-archive`` files that are not what they must be."""
         self._log(log)

@@ -146,6 +146,10 @@ class KafkaLogs:
         """A topic holds its log from the beginning."""
         return 0
 
+    def next_seq(self, log: str) -> int | None:
+        """And to its end."""
+        return None
+
     def records(self, log: str) -> Iterator[RawRecord]:
         """The settled records of the partition up to its end."""
         place = place_of(log)

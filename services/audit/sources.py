@@ -58,9 +58,14 @@ class LogSource(Protocol):
         """The ``seq`` of the first record that :meth:`records` gives: 0, but for an archive of a later period, which then has :meth:`tiles`."""
         ...
 
+    def next_seq(self, log: str) -> int | None:
+        """The ``seq`` after the last record, where the source says that it has no more although the log goes on: an archive of an earlier
+        period, which then has :meth:`tiles`. None: up to the end of the log."""
+        ...
+
     def records(self, log: str) -> Iterator[RawRecord]:
         """The records of a log partition in order, from its beginning (or :meth:`first_seq`), as Kafka holds them: headers with
-        ``ce_ipxentry``, framed value. An archive gives those that it has, however many its manifest speaks of."""
+        ``ce_ipxentry``, framed value. Refuses ``not-found``, and ``bad-archive`` where a file is not what its manifest says."""
         ...
 
     def checkpoints(self, origin: str) -> Iterator[bytes]:

@@ -64,13 +64,16 @@ def read_members(source: LogSource) -> Members:
     released = load_released(source.schemas_dir / "released")
     history = History(log=log, schema_of=released.with_digest, root=source.root)
     records: list[Plain] = []
-    for record in source.records(log):
-        try:
+    try:
+        for record in source.records(log):
             history.append(envelope_from_record(record.headers, record.value)[1])
-        except (Corrupt, Refused) as error:
-            broken = Finding("members-broken", *place_of(log), str(error), record.offset, history.size)
-            return Members(history, tuple(records), (broken,))
-        records.append((record.offset, record.headers, record.value))
+            records.append((record.offset, record.headers, record.value))
+    except (Corrupt, Refused) as error:
+        offset = records[-1][0] if records else None
+        sentence = f"after offset {offset}: {error}" if records else str(error)
+        return Members(
+            history, tuple(records), (Finding("members-broken", *place_of(log), sentence, seq=history.size),)
+        )
     if not records:
         return Members(history, (), (Finding("members-broken", *place_of(log), "the members log is empty"),))
     return Members(history, tuple(records), ())
@@ -100,15 +103,21 @@ class LogChecker:
         if log.startswith(f"{self._source.exchange}.{MEMBERS}/"):
             found.add(self.members.findings)
         count = 0
-        # (2) runs (3) joined
-        for stretch in self._workers.stretches(log, self._plain(log)):
-            found.add(joined.take(stretch))
-            count += stretch.count
-            # (4) tree and checkpoints
-            found.add(self._located(log, heads, heads.grow(stretch.leaves)))
-            if on_progress is not None:
-                on_progress(log, count)
-        found.add(heads.end())
+        try:
+            # (2) runs (3) joined
+            for stretch in self._workers.stretches(log, self._plain(log)):
+                found.add(joined.take(stretch))
+                count += stretch.count
+                # (4) tree and checkpoints
+                found.add(self._located(log, heads, heads.grow(stretch.leaves)))
+                if on_progress is not None:
+                    on_progress(log, count)
+            found.add(self._rest(log, heads, joined.next_seq))
+            found.add(heads.end())
+        except Refused as refused:
+            if refused.code != "bad-archive":
+                raise
+            found.add([Finding("bad-archive", *place_of(log), refused.message, seq=joined.next_seq)])
         return LogReport(
             log=log,
             entries=count,
@@ -161,6 +170,25 @@ class LogChecker:
             sentence = f"the entries before {first} are not here, and the tree up to them cannot be known: {error}"
             return [Finding("no-beginning", *place_of(log), sentence, seq=first)]
         return []
+
+    def _rest(self, log: str, heads: Heads, reached: int) -> list[Finding]:
+        """The tree after the last entry of an archive of an earlier period: from its tiles, which the signed root then bears out."""
+        upto = self._source.next_seq(log)
+        if upto is None or upto != reached:
+            return []
+        read, last = self._source.tiles(origin_of(log)), self._last_head(log, heads)
+        found: list[Finding] = []
+        try:
+            if read is None or last is None:
+                raise Refused("not-in-log", "there is no signed checkpoint with its tiles")
+            for start in range(reached, last.size, _FORGET):
+                tree = Tree(read, last.size)
+                leaves = b"".join(tree.leaf(seq) for seq in range(start, min(start + _FORGET, last.size)))
+                found += heads.grow(leaves)
+        except (Corrupt, Refused) as error:
+            sentence = f"the entries from {reached} on are not here, and the tree after them cannot be known: {error}"
+            return [Finding("no-end", *place_of(log), sentence, seq=reached)]
+        return found
 
     def _last_head(self, log: str, heads: Heads) -> Checkpoint | None:
         """The largest signed checkpoint: its tiles are there when those of the first bad one are not any more."""

@@ -9,7 +9,10 @@ import click
 COMMANDS = {
     "evidence": "services.commands.audit_evidence",
     "export": "services.commands.audit_export",
+    "fsck": "services.commands.audit_fsck",
+    "replay": "services.commands.audit_replay",
     "verify": "services.commands.audit_verify",
+    "verify-log": "services.commands.audit_verify_log",
 }
 
 

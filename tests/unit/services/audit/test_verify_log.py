@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,8 +15,10 @@ from services.audit.verify_log import LogReport, check_log, read_members
 from services.codec.checkpoint import Checkpoint, origin_of, parse_checkpoint
 from services.codec.entry import Delivery, parse_entry
 from services.codec.note import format_note, parse_note
+from services.kernel.errors import Refused
 from services.kernel.instants import format_instant
 from services.members.registry import EMPTY
+from services.runtime.records import RawRecord
 from tests.unit.services.admission.desk import sealed
 from tests.unit.services.audit.vault import CLUES, MEMBERS, Vault, checkpoint, ledger_key, signed_head, story, vault
 from tests.unit.services.members import town
@@ -355,6 +358,38 @@ def test_tiles_before_a_later_period_are_borne_out_by_the_root() -> None:
     tiles = made.kept_tiles[ORIGIN]
     tiles["tile/0/000"] = b"\x01" + tiles["tile/0/000"][1:]
     assert codes(checked(made, signatures=False)) == ["root-differs"]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 149, 151, 299])
+def test_an_archive_of_an_earlier_period_ends_at_its_last_entry(kept: int) -> None:
+    made = vault(300, signed_at=(5, 150, 300))
+    del made.logged[CLUES][kept:]
+    made.nexts[CLUES] = kept
+    report = checked(made, signatures=False)
+    assert (codes(report), report.entries, report.signed_size) == ([], kept, 300)
+    del made.logged[CLUES][kept - 1 :]
+    assert codes(checked(made, signatures=False)) == (["log-shorter"] if kept else [])
+
+
+def test_an_altered_entry_of_an_earlier_period_is_named() -> None:
+    made = vault(300, signed_at=(300,))
+    made.change_entry(CLUES, 7, admitted=format_instant(town.NOW_MS + 16_999))
+    del made.logged[CLUES][200:]
+    made.nexts[CLUES] = 200
+    assert codes(checked(made, signatures=False))[-1] == "root-differs"
+
+
+def test_files_of_an_archive_that_are_not_what_they_must_be_are_a_finding() -> None:
+    made = vault()
+
+    class Broken(Vault):
+        def records(self, log: str) -> Iterator[RawRecord]:
+            yield from self.logged[log][:3]
+            if log == CLUES:
+                raise Refused("bad-archive", "the file is another")
+
+    broken = Broken(made.logged, made.notes, made.kept_tiles)
+    assert [(f.code, f.seq) for f in checked(broken).findings] == [("members-broken", None), ("bad-archive", 0)][1:]
 
 
 def test_without_tiles_a_later_period_cannot_be_checked() -> None:

@@ -101,6 +101,7 @@ class Vault:
     horizon_ms: int = ADMITTED_MS + 86_400_000
     quorum: dict[str, bytes] = field(default_factory=dict)
     firsts: dict[str, int] = field(default_factory=dict)
+    nexts: dict[str, int] = field(default_factory=dict)
 
     def logs(self) -> Sequence[str]:
         return sorted(self.logged, key=lambda log: (log != MEMBERS, log))
@@ -110,6 +111,9 @@ class Vault:
 
     def first_seq(self, log: str) -> int:
         return self.firsts.get(log, 0)
+
+    def next_seq(self, log: str) -> int | None:
+        return self.nexts.get(log)
 
     def records(self, log: str) -> Iterator[RawRecord]:
         return iter(self.logged[log])
