@@ -24,18 +24,22 @@ from services.codec.token import verify
 from services.kernel.errors import Refused
 from services.runtime.shell import SystemClock
 from tests.unit.connectors.small_exchange import NAME, SmallExchange
+from tests.unit.connectors.small_log import SmallLog
 
 POLL_S = 0.02
 
 
 @dataclass
 class SmallGateway:
-    """``url`` is where it listens; ``closed`` makes it answer 503 to everything; ``outcomes`` counts what was decided."""
+    """``url`` is where it listens; ``closed`` makes it answer 503 to everything; ``outcomes`` counts what was decided, ``cosigned`` keeps what witnesses
+    posted about ``logs``."""
 
     exchange: SmallExchange
     url: str = ""
     closed: bool = False
     outcomes: dict[str, int] = field(default_factory=dict)
+    logs: dict[str, SmallLog] = field(default_factory=dict)
+    cosigned: list[tuple[str, str, bytes]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def who(self, request: Request) -> str:
@@ -67,11 +71,37 @@ class SmallGateway:
         self.who(request)
         return Response(self.exchange.members_page(int(request.query_params.get("after", "0"))))
 
+    async def list_logs(self, request: Request) -> Response:
+        self.who(request)
+        with self.lock:
+            found = [
+                {"origin": origin, "size": log.size, "root": f"sha256:{log.root().hex()}"}
+                for origin, log in self.logs.items()
+            ]
+        return JSONResponse({"logs": found})
+
+    async def log_file(self, request: Request) -> Response:
+        self.who(request)
+        path = request.path_params["path"]
+        with self.lock:
+            for origin, log in self.logs.items():
+                if path.startswith(f"{origin}/") and (data := log.read(path.removeprefix(f"{origin}/"))) is not None:
+                    return Response(data, media_type="application/octet-stream")
+        return JSONResponse({"code": "not-found"}, status_code=404)
+
+    async def cosignature(self, request: Request) -> Response:
+        origin = request.path_params["path"].removesuffix("/cosignatures")
+        self.cosigned.append((self.who(request), origin, await request.body()))
+        return JSONResponse({"taken": 1}, status_code=202)
+
     def app(self) -> Any:
         routes = [
             Route("/v1/events", self.guarded(self.publish), methods=["POST"]),
             Route("/v1/inbox", self.guarded(self.inbox)),
             Route("/v1/members", self.guarded(self.members)),
+            Route("/v1/log", self.guarded(self.list_logs)),
+            Route("/v1/log/{path:path}", self.guarded(self.log_file)),
+            Route("/v1/log/{path:path}", self.guarded(self.cosignature), methods=["POST"]),
         ]
         return Starlette(routes=routes)
 
