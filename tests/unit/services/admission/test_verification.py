@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from services.admission.proposal import Checked
-from services.admission.verification import Verifiers, verify_one
+from services.admission.verification import Verifiers, _question, verify_one
 from services.codec.envelope import Draft, seal_batch
 from services.codec.keys import ParticipantSigner
 from services.codec.signature import RootCache
@@ -162,6 +162,13 @@ def test_signatures_of_both_suites_stand_in_one_chunk(processes: int) -> None:
     assert codes(verifiers.begin(chunk, GM_TOWN).result(30)) == [None, None, "bad-signature", "bad-signature", None]
     assert codes(verifiers.begin(good, town()).result(30)) == ["unknown-key"] * 2
     verifiers.close()
+
+
+def test_a_process_is_asked_about_signatures_of_either_suite() -> None:
+    for signer_of in (signer, gm_signer):
+        said = checked(sealed(key=signer_of(NANJING)))
+        key = signer_of(NANJING).public.data
+        assert _question(said, GM_TOWN, root()) == (key, said.text, said.signature.encode())
 
 
 def test_a_process_that_has_ended_is_told_as_something_that_passes() -> None:

@@ -121,6 +121,42 @@ def test_a_key_that_is_no_point_of_the_curve_verifies_nothing(key: bytes) -> Non
     assert not sm2.verify(key, MESSAGE, VALUE)
 
 
+class LaxLibrary:
+    """A library that takes everything, or fails at everything."""
+
+    GmsslInnerError = ArithmeticError
+
+    def __init__(self, fails: bool = False) -> None:
+        self._fails = fails
+
+    def sm2_verify(self, *_args: object) -> bool:
+        if self._fails:
+            raise ArithmeticError
+        return True
+
+
+OUT_OF_RANGE = [
+    b"",
+    bytes(64),
+    VALUE[:-1],
+    VALUE + b"\x00",
+    VALUE[:32] + bytes(32),
+    bytes(32) + VALUE[32:],
+    VALUE[:32] + number(N),
+    number(N) + VALUE[32:],
+    VALUE[:32] + number(N - R),
+]
+
+
+def test_ranges_and_points_are_checked_here_whatever_the_library_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sm2, "_found", LaxLibrary)
+    assert sm2.verify(KEY, MESSAGE, number(1) + number(N - 2))
+    assert not any(sm2.verify(KEY, MESSAGE, value) for value in OUT_OF_RANGE)
+    assert not any(sm2.verify(key, MESSAGE, VALUE) for key in OFF_CURVE)
+    monkeypatch.setattr(sm2, "_found", lambda: LaxLibrary(fails=True))
+    assert not sm2.verify(KEY, MESSAGE, VALUE)
+
+
 def test_a_coordinate_has_one_spelling() -> None:
     """x + p is the same number in the field, and fits 32 bytes for the points whose x is small."""
     x, y = next((x, y) for x in range(1, 99) if (y := root(x * x * x - 3 * x + B)) is not None)

@@ -78,6 +78,9 @@ def test_the_root_key_of_an_exchange_is_of_ed25519() -> None:
     gm = gm_signer(OPERATOR)
     root = {"key_id": gm.key_id, "suite": "sm2-sm3", "public_key": gm.public.data}
     assert code(founded(**root), registry=EMPTY) == "bad-field"
+    gm = gm_signer(NANJING)
+    root = {"operator": NANJING, "key_id": gm.key_id, "suite": "sm2-sm3", "public_key": gm.public.data}
+    assert code(founded(**root), source=NANJING, registry=EMPTY) == "bad-field"
 
 
 def test_a_participant_may_have_an_sm2_key_and_a_part_of_the_exchange_may_not() -> None:
