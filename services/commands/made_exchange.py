@@ -120,6 +120,10 @@ class MadeExchange:
         """Always from the beginning."""
         return 0
 
+    def next_seq(self, log: str) -> int | None:
+        """Up to its end."""
+        return None
+
     def records(self, log: str) -> Iterator[RawRecord]:
         """The records in order, made as they are asked for."""
         if log != LOG:
