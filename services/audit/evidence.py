@@ -113,12 +113,13 @@ def compose(
     """
     data = (envelope.entry or "").encode()
     entry = parse_entry(data)
+    schema = schema_of(entry.statement.schema)
+    left_out = withheld(entry, schema)  # first, so that whom it does not concern learns nothing of how far the log is
     if len(members) < entry.members:
         raise Transient(f"the members log has been read up to {len(members)}, the entry was judged by {entry.members}")
     head = _head(log, entry.seq + 1, entry.log)
     members_head = _head(members_log, entry.members, "the members log")
-    schema = schema_of(entry.statement.schema)
-    body, disclosure = _copy(envelope, schema, withheld(entry, schema))
+    body, disclosure = _copy(envelope, schema, left_out)
     chosen = excerpt_for(entry, members[: entry.members], _own_event(envelope, schema))
     schemas = {schema.digest_text: schema}
     records = []

@@ -107,6 +107,13 @@ def test_an_event_that_no_checkpoint_covers_yet_can_be_asked_for_again() -> None
     assert isinstance(failing(exchange), Transient)
 
 
+def test_whom_it_does_not_concern_learns_nothing_of_how_far_the_log_is() -> None:
+    exchange = busy()
+    with pytest.raises(Refused) as caught:
+        exchange.evidence(exchange.clues.envelopes[0], viewer=SUZHOU)
+    assert caught.value.code == "not-found"
+
+
 def test_a_members_log_that_is_not_read_so_far_is_waited_for() -> None:
     exchange = busy()
     exchange.sign()
