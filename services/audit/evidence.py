@@ -7,7 +7,7 @@ checkpoint is ``Corrupt``, never handed out.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import rfc8785
@@ -22,6 +22,7 @@ from services.codec.merkle import leaf_hash, root_from_path
 from services.codec.note import Note, parse_note
 from services.codec.schema import EventSchema
 from services.codec.tiles import Tree
+from services.codec.tlog_policy import Policy, judge
 from services.codec.tlog_proof import TlogProof
 from services.events import EVENT_TYPES, from_value
 from services.events.member import MemberEvent
@@ -95,6 +96,26 @@ def withheld_but(disclosed: Collection[str], schema: EventSchema) -> Collection[
         known = ", ".join(schema.restricted) or "none"
         raise Refused("bad-field", f"{schema.name} does not restrict {', '.join(unknown)}; it restricts {known}")
     return [name for name in schema.restricted if name not in disclosed]
+
+
+def by_policy(made: Made, policy: Policy) -> Made:
+    """The same evidence with the signature lines alone that a policy knows and that are good: for a verifier who trusts fewer witnesses.
+
+    Refuses as ``tlog_policy.judge`` does when the policy has not the logs. Says anew whether it is witnessed, by this policy.
+    """
+    proof = made.evidence.proof
+    event, is_witnessed = _known_lines(proof.note, policy)
+    members, are_witnessed = _known_lines(made.evidence.members_checkpoint, policy)
+    evidence = replace(made.evidence, proof=replace(proof, note=event), members_checkpoint=members)
+    return Made(evidence, is_witnessed and are_witnessed)
+
+
+def _known_lines(note: Note, policy: Policy) -> tuple[Note, bool]:
+    standing = judge(note, policy)
+    keys = [policy.logs[standing.checkpoint.origin], *(policy.witnesses[name] for name in standing.cosigned)]
+    known = {(key.name, key.key_hash) for key in keys}
+    lines = tuple(line for line in note.signatures if (line.name, line.key_hash) in known)
+    return replace(note, signatures=lines), standing.is_witnessed
 
 
 def compose(

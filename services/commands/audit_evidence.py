@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from services.audit.evidence import Made, withheld_but, withheld_from
+from services.audit.evidence import Made, by_policy, withheld_but, withheld_from
 from services.audit.evidence_desk import EvidenceDesk, Withheld
 from services.audit.log_record import LogRecords
 from services.audit.settings import AuditSettings
@@ -18,6 +18,7 @@ from services.codec.evidence import format_evidence
 from services.codec.http import HttpClient
 from services.codec.keys import parse_public
 from services.codec.released import load_released
+from services.codec.tlog_policy import parse_policy
 from services.kernel.errors import BadSettings
 from services.ledger.settings import LedgerSettings
 from services.members.follower import MembersFollower
@@ -34,10 +35,22 @@ from services.runtime.topics import Topics
 @click.option(
     "--disclose", multiple=True, help="Restricted field to show, or `all`; may be repeated. None unless given."
 )
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Keep only signatures that this policy knows: for a verifier who trusts fewer witnesses than the exchange.",
+)
 @click.option("--stamp", is_flag=True, help="Ask the authority of IPX_AUDIT_TSA_URL for a time stamp.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def command(
-    event_id: str, output: Path, viewer: str | None, disclose: tuple[str, ...], stamp: bool, as_json: bool
+    event_id: str,
+    output: Path,
+    viewer: str | None,
+    disclose: tuple[str, ...],
+    policy_file: Path | None,
+    stamp: bool,
+    as_json: bool,
 ) -> None:
     """Write the evidence of an event. 导出事件证据。
 
@@ -54,7 +67,10 @@ def command(
     def withheld(entry: Any, schema: Any) -> Any:
         return withheld_but(disclose, schema) if viewer is None else withheld_from(viewer, entry, schema)
 
+    policy = None if policy_file is None else parse_policy(policy_file.read_bytes())
     made = _made(settings, event_id, withheld)
+    if policy is not None:
+        made = by_policy(made, policy)
     evidence, reason = made.evidence, None
     if stamp and settings.audit_tsa_url is not None:
         with HttpClient(timeout_s=settings.audit_tsa_timeout_s) as http:

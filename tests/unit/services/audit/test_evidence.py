@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from services.audit.evidence import Made, compose, withheld_but, withheld_from
+from services.audit.evidence import Made, by_policy, compose, withheld_but, withheld_from
 from services.codec.content import parse_disclosure
 from services.codec.entry import parse_entry
 from services.codec.evidence import format_evidence
 from services.codec.tiles import tile_path
+from services.codec.tlog_policy import parse_policy
 from services.kernel.errors import Corrupt, IpxError, Refused, Transient
 from services.verifier.verify import Options, verify
 from tests.vectors.evidence.exchange import (
@@ -144,6 +145,24 @@ def test_the_witnessed_checkpoint_is_preferred_and_its_absence_is_said() -> None
 
     assert (made(0).is_witnessed, made(0).evidence.proof.checkpoint.size) == (True, 1)
     assert (made(1).is_witnessed, made(1).evidence.proof.checkpoint.size) == (False, 2)
+
+
+def test_a_file_for_a_verifier_who_trusts_fewer_witnesses_has_their_lines_alone() -> None:
+    exchange = busy()
+    exchange.sign()
+    made = exchange.evidence(exchange.clues.envelopes[0])
+    text = exchange.policy_text().replace("group two 2", "group one 1")
+    lines = [
+        line for line in text.splitlines() if f"witness {SUZHOU}" not in line and f"witness {HANGZHOU}" not in line
+    ]
+    fewer = parse_policy(
+        "\n".join(lines).replace(f" {HANGZHOU} {SUZHOU}", "").replace("quorum two", "quorum one").encode()
+    )
+    options = Options(exchange.root, (), routes())
+    assert verify(format_evidence(made.evidence), fewer, options).first_bad is not None
+    kept = by_policy(made, fewer)
+    assert kept.is_witnessed
+    assert verify(format_evidence(kept.evidence), fewer, options).first_bad is None
 
 
 def test_tiles_that_contradict_the_checkpoint_are_never_handed_out() -> None:
