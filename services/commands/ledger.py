@@ -15,10 +15,11 @@ from rich.table import Table
 
 from services.codec.keys import parse_public
 from services.codec.released import load_released
-from services.commands.ledger_completeness import completeness
 from services.codec.tlog_policy import format_policy
+from services.commands.ledger_completeness import completeness
 from services.commands.ledger_desk import LogLine, look
 from services.kernel.errors import BadSettings
+from services.ledger.outside import ask_witnesses
 from services.ledger.policy import exchange_policy
 from services.ledger.quorum import load_quorum
 from services.ledger.rebuilding import Rebuilding
@@ -54,12 +55,14 @@ def run() -> None:
     checks = Checks(metrics, *CHECKS)
     follower = members_follower(settings)
     checks.probe("members", lambda: None if follower.state == "following" else follower.state)
+    quorum, telling = load_quorum(settings.ledger_witnesses_file), Telling(metrics, checks, get_logger("ledger"))
+    asking = ask_witnesses(settings, quorum, telling)
     ledger = Ledger(
         settings,
         SystemClock(),
-        Telling(metrics, checks, get_logger("ledger")),
+        telling,
         lambda: follower.require().latest,
-        load_quorum(settings.ledger_witnesses_file),
+        quorum,
         lambda key: [Stater(settings, settings.files_dir, signer=key, released=load_released(), clock=SystemClock())],
     )
 
@@ -70,9 +73,11 @@ def run() -> None:
     signal.signal(signal.SIGINT, stop)
     with HealthServer(settings.metrics_port, checks, metrics):
         follower.start()
+        asking.start()
         try:
             ledger.run()
         finally:
+            asking.stop()
             follower.stop()
 
 
