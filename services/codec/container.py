@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 import fastavro
 
@@ -96,16 +96,24 @@ def sync_marker(topic: str, partition: int, first_offset: int) -> bytes:
     return hashlib.sha256(f"ipx-container/v1\n{topic}/{partition}/{first_offset}".encode()).digest()[:_SYNC]
 
 
+class Sink(Protocol):
+    """Where a file is written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Writes all of it and says how much that was."""
+        ...
+
+
 class ContainerWriter:
     """Writes records of one partition, ascending by offset; ``close`` writes the last block. The file is the caller's."""
 
-    def __init__(self, file: BinaryIO, topic: str, partition: int, first_offset: int) -> None:
+    def __init__(self, file: Sink, topic: str, partition: int, first_offset: int) -> None:
         self._file = file
         self._marker = sync_marker(topic, partition, first_offset)
         self._block = io.BytesIO()
         self._count = 0
         self.records = 0
-        self.bytes = file.write(HEADER + self._marker)
+        file.write(HEADER + self._marker)
 
     def write(self, record: TopicRecord) -> None:
         """Adds a record. Refuses ``too-large`` one that no reader would take, ``bad-field`` one that is none."""
@@ -130,7 +138,7 @@ class ContainerWriter:
 
     def _flush(self) -> None:
         data = self._block.getvalue()
-        self.bytes += self._file.write(_long(self._count) + _long(len(data)) + data + self._marker)
+        self._file.write(_long(self._count) + _long(len(data)) + data + self._marker)
         self._block = io.BytesIO()
         self._count = 0
 
