@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from services.audit.archive_files import ArchiveFiles
 from services.audit.archive_manifest import Manifest
@@ -14,6 +16,7 @@ from services.audit.archive_reading import ArchiveSource, open_archive
 from services.audit.archive_writing import ArchiveWriter
 from services.codec.entry import parse_entry
 from services.codec.keys import signer_from_seed
+from services.kernel.errors import Refused
 from services.kernel.instants import format_instant
 from services.kernel.ports import SettableClock
 from services.ledger.files import CHECKPOINT
@@ -176,3 +179,10 @@ def read_all(source: ArchiveSource) -> int:
     for topic, partition in source.topics():
         count += sum(1 for _ in source.topic(topic, partition))
     return count
+
+
+def refused(work: Callable[[], object]) -> Refused:
+    """The refusal of whatever is done; any other error is a traceback, and fails."""
+    with pytest.raises(Refused) as found:
+        work()
+    return found.value
