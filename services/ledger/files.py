@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.kernel.errors import Corrupt
+from services.runtime.faults import reach
 
 CHECKPOINT = "checkpoint"
 WITNESSED = "witnessed"
@@ -85,7 +86,9 @@ def write_files(directory: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """
     written = [(_fresh(directory / path, data), directory / path) for path, data in files]
     for fresh, path in written:
+        reach("ledger.fresh")
         fresh.replace(path)
+        reach("ledger.renamed")
     for folder in {path.parent for _, path in written}:
         sync_directory(folder)
 

@@ -24,6 +24,8 @@ class Followed:
     offered_at_s: float
     """When the candidate was first offered to the witnesses, in this session."""
     is_at_end: bool = False
+    is_unpublished: bool = False
+    """Whether the topic of checkpoints may lack the last signed one."""
     signed_at_s: float = -1e9
     appended_ms: list[int] = field(default_factory=list)
     """When the entries that no checkpoint holds were appended, of those that came live."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from services.ledger.files import INDEX, key_of
+from services.runtime.faults import reach
 
 Row = tuple[str, int, int]
 """Event id, ``seq``, Kafka offset."""
@@ -36,6 +37,7 @@ class EventIndex:
             self._database.executemany(
                 "insert or ignore into events values (?, ?, ?)", [(key_of(event), seq, at) for event, seq, at in rows]
             )
+            reach("ledger.rows")
 
     def offset_of(self, event_id: str, seq: int) -> int | None:
         """Kafka offset of the event when it stands there with that ``seq``."""

@@ -79,7 +79,7 @@ class Session:
         for origin, log in self._by_origin.items():
             if origin in known:
                 log.kept.heed(known[origin])
-            self._publish_again(log, known.get(origin))
+            log.is_unpublished = origin not in known or known[origin].size < log.kept.signed_size
         offsets = {place: log.kept.start_offset() for place, log in self._logs.items()}
         self._consumer.assign({**offsets, self._tools.heads.place: self._gathering.offset})
         self._tools.telling.log.info("ledger follows", logs=len(self._logs))
@@ -129,11 +129,12 @@ class Session:
             self._gathering.take_earlier(message, largest)
         return largest
 
-    def _publish_again(self, log: Followed, known: Checkpoint | None) -> None:
+    def _publish_again(self, log: Followed) -> None:
         """What was signed and perhaps not published: the process ended between the two. The same note again does no harm."""
         signed = log.kept.signed
-        if signed is not None and (known is None or known.size < signed.size):
+        if log.is_unpublished and signed is not None:
             self._tools.heads.publish(signed.origin, format_note(log.kept.key.sign(signed)))
+        log.is_unpublished = False
 
     def _wait_s(self) -> float:
         now_s = time.monotonic()
@@ -152,6 +153,7 @@ class Session:
             log.kept.at_end()
             if not log.is_at_end:
                 log.is_at_end = True
+                self._publish_again(log)
                 waiting = sum(not one.is_at_end for one in self._logs.values())
                 self._tools.telling.reading(waiting, len(self._logs))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from services.codec.checkpoint import Checkpoint, open_checkpoint
 from services.codec.keys import Ed25519Signer, signer_from_seed
@@ -24,7 +25,7 @@ from services.codec.note import NoteKey
 from services.codec.tiles import Tree, bundle_path, new_tiles, pack_bundle, tile_path
 from services.events.clue import ClueReported
 from services.ledger.files import LogFiles
-from services.ledger.settings import LedgerSettings
+from services.ledger.signing import LogKey
 from tests.broker.log_writer import LogWriter, Said
 from tests.conftest import TestExchange
 
@@ -83,6 +84,11 @@ class Process:
         except OSError:
             return ""
 
+    def reason(self, check: str) -> str | None:
+        """Why a check of ``/readyz`` fails; None when it passes, or nothing answers."""
+        said = self.get("/readyz")
+        return json.loads(said)["checks"][check]["reason"] if said else None
+
     def stop(self) -> int:
         """As the supervisor stops it."""
         if self.process.poll() is None:
@@ -125,17 +131,49 @@ class Rig:
         self.processes.append(process)
         return process
 
+    def corrupt(self, process: Process) -> str:
+        """Why a process ends that finds a contradiction: ``/readyz`` says so, and it ends with status 1."""
+        deadline_s = time.monotonic() + START_S
+        while (reason := process.reason("logs")) in (None, "starting") or "being read" in reason:
+            assert time.monotonic() < deadline_s, process.log.read_text()[-3000:]
+            time.sleep(0.05)
+        assert process.process.wait(30) == 1
+        return str(reason)
+
     def checkpoint(self, partition: int) -> Checkpoint | None:
         data = self.files(partition).checkpoint()
         return None if data is None else open_checkpoint(data, self.key(partition))[0]
 
-    def wait_signed(self, entries: dict[int, int], process: Process, timeout_s: float = START_S) -> None:
-        """Until each partition has a checkpoint of that size."""
-        deadline_s = time.monotonic() + timeout_s
-        while any((head := self.checkpoint(p)) is None or head.size < size for p, size in entries.items()):
+    def is_signed(self, entries: dict[int, int]) -> bool:
+        """Whether each partition has a checkpoint of that size."""
+        return all((head := self.checkpoint(p)) is not None and head.size >= size for p, size in entries.items())
+
+    def wait_signed(self, entries: dict[int, int], process: Process) -> None:
+        """Until it is so."""
+
+        def is_so() -> bool:
             assert process.process.poll() is None, process.log.read_text()[-3000:]
-            assert time.monotonic() < deadline_s, process.log.read_text()[-3000:]
+            return self.is_signed(entries)
+
+        self.wait(is_so)
+
+    def wait(self, is_so: Callable[[], bool], timeout_s: float = START_S) -> None:
+        """Until it is so."""
+        deadline_s = time.monotonic() + timeout_s
+        while not is_so():
+            assert time.monotonic() < deadline_s, self.processes[-1].log.read_text()[-3000:]
             time.sleep(0.05)
+
+    def forged(self, partition: int, *, size: int) -> bytes:
+        """A checkpoint of the log's own key over a tree that is none of its own."""
+        origin = self.origin(partition)
+        return LogKey.of(SIGNER, origin).note_of(Checkpoint(origin, size, leaf_hash(b"another tree")))
+
+    def publish(self, partition: int, note: bytes) -> None:
+        """Puts a note into the topic of checkpoints."""
+        producer = Producer(self.exchange.settings.librdkafka())
+        producer.produce(self.exchange.topics.checkpoints, note, self.origin(partition).encode())
+        assert producer.flush(10) == 0
 
     def entries(self, partition: int) -> list[bytes]:
         """The entries of a log partition, read from Kafka."""
@@ -176,18 +214,10 @@ def read_all(exchange: TestExchange, topic: str, partition: int) -> list:
 
 
 def tiles_of(entries: list[bytes], size: int) -> dict[str, bytes]:
-    """Full tiles and bundles of a log of that size, and those open at it, from the entries alone and the recursion of the RFC."""
-    files: dict[str, bytes] = {}
-    for level, index, width in new_tiles(0, size):
-        span = 256**level
-        hashes = [
-            RightEdge().extend(map(leaf_hash, entries[at * span : (at + 1) * span])).root()
-            for at in range(index * 256, index * 256 + width)
-        ]
-        files[tile_path(level, index, width)] = b"".join(hashes)
-        if level == 0:
-            files[bundle_path(index, width)] = pack_bundle(entries[index * 256 : index * 256 + width])
-    return files
+    """Every full tile and bundle of a log of that size, and those open at it."""
+    paths = [tile_path(level, index, width) for level, index, width in new_tiles(0, size)]
+    paths += [bundle_path(index, width) for level, index, width in new_tiles(0, size) if level == 0]
+    return {path: bytes_of(path, entries) for path in paths}
 
 
 def tile_files(directory: Path) -> dict[str, bytes]:
@@ -214,25 +244,25 @@ def verify(rig: Rig, partition: int) -> int:
     for path in found.keys() - wanted.keys():  # open at an earlier checkpoint, or full ahead of the next one
         full, _, width = path.partition(".p/")
         assert full not in found or not width, f"{path} is outgrown"
-        assert found[path] == tiles_of(entries, _size_for(path, len(entries)))[path], path
+        assert found[path] == bytes_of(path, entries), path
     for seq, (entry, offset) in enumerate(records[: head.size]):
         event = entry.split(b"id: ", 1)[1].split(b"\n", 1)[0].decode()
         assert files.find(event) == (seq, offset)
     return head.size
 
 
-def _size_for(path: str, limit: int) -> int:
-    """A size at which a tile of that path stands."""
-    return next(size for size in range(1, limit + 1) if path in _paths(size))
-
-
-def _paths(size: int) -> set[str]:
-    paths = set()
-    for level, index, width in new_tiles(0, size):
-        paths.add(tile_path(level, index, width))
-        if level == 0:
-            paths.add(bundle_path(index, width))
-    return paths
+def bytes_of(path: str, entries: list[bytes]) -> bytes:
+    """What a tile or bundle of that path must be, by the entries alone."""
+    where, _, width = path.partition(".p/")
+    _, level, *digits = where.split("/")
+    index = int("".join(digit.removeprefix("x") for digit in digits))
+    span = 256 ** (0 if level == "entries" else int(level))
+    count = int(width or 256)
+    assert len(entries) >= (index * 256 + count) * span, f"{path} is ahead of the log"
+    if level == "entries":
+        return pack_bundle(entries[index * 256 : index * 256 + count])
+    starts = range(index * 256 * span, (index * 256 + count) * span, span)
+    return b"".join(RightEdge().extend(map(leaf_hash, entries[at : at + span])).root() for at in starts)
 
 
 @contextmanager
@@ -250,7 +280,3 @@ def ledger_rig(make_exchange: Callable) -> Iterator[Rig]:
             for process in rig.processes:
                 if process.process.poll() is None:
                     process.kill()
-
-
-def settings_of(exchange: TestExchange) -> LedgerSettings:
-    return LedgerSettings.load(exchange.environ)
