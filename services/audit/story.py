@@ -1,7 +1,7 @@
 """A case told in order from the logs: what was said of one subject, by whom and to whom, and how well each line is proved. Pure but for its source.
 
-A line is *witnessed* when a checkpoint that met the quorum holds its entry, *signed* when one of the log's own does, *not yet* when none does, and *not in the tree*
-when the tiles of a checkpoint that should hold it do not lead to its root: then nothing about the line can be believed.
+A line is *witnessed* when a checkpoint that met the quorum holds its entry, *signed* when one of the log's own does, *unproved* when there are no tiles at hand to
+follow it there, *not yet* when none holds it, and *not in the tree* when the tiles of a checkpoint that should hold it do not lead to its root: then nothing about the line can be believed.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Proof(StrEnum):
 
     WITNESSED = "witnessed"
     SIGNED = "signed"
+    UNPROVED = "unproved"
     NOT_YET = "not_yet"
     NOT_IN_TREE = "not_in_tree"
 
@@ -37,6 +38,7 @@ class Proof(StrEnum):
 WORDS = {
     Proof.WITNESSED: ("已见证", "witnessed"),
     Proof.SIGNED: ("已签入检查点", "in a signed tree"),
+    Proof.UNPROVED: ("检查点之内，此处无哈希块可证", "under a signed checkpoint, no tiles here to prove it"),
     Proof.NOT_YET: ("尚未签入", "in no signed tree yet"),
     Proof.NOT_IN_TREE: ("不在树中", "NOT in the tree"),
 }
@@ -74,13 +76,14 @@ class _Standing:
 
     def of(self, entry: bytes, seq: int) -> tuple[Proof, int]:
         for proof, head in ((Proof.WITNESSED, self.witnessed), (Proof.SIGNED, self.signed)):
+            if head is not None and seq < head.size and self.read is None:
+                return Proof.UNPROVED, head.size
             if head is not None and seq < head.size:
                 return (proof, head.size) if self._holds(head, entry, seq) else (Proof.NOT_IN_TREE, head.size)
         return Proof.NOT_YET, 0
 
     def _holds(self, head: Checkpoint, entry: bytes, seq: int) -> bool:
-        if self.read is None:
-            return False
+        assert self.read is not None
         try:
             path = Tree(self.read, head.size).inclusion(seq)
         except (Corrupt, Refused):
