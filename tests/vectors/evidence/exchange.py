@@ -16,7 +16,7 @@ from services.codec.keys import Ed25519Signer, PublicKey, signer_from_seed
 from services.codec.log_keys import LEDGER, log_key, log_signer
 from services.codec.merkle import leaf_hash, levels_of
 from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, sign_note
-from services.codec.released import load_released
+from services.codec.released import ReleasedSchemas, load_released
 from services.codec.schema import EventSchema
 from services.codec.signature import sign, sign_batch
 from services.codec.tiles import HASH, HEIGHT, WIDTH, bundle_path, new_tiles, pack_bundle, tile_path, width_at
@@ -62,9 +62,15 @@ def signer(participant: str, number: int = 0) -> Ed25519Signer:
 
 
 @cache
+def released() -> ReleasedSchemas:
+    """The schemas that ship with the exchange."""
+    return load_released()
+
+
+@cache
 def first_release(event_type: str) -> EventSchema:
     """The first released version of a type: later ones do not change the vectors."""
-    return load_released().versions_of(event_type)[0].schema
+    return released().versions_of(event_type)[0].schema
 
 
 @cache
@@ -76,7 +82,7 @@ def routes() -> Routes:
 
 def schema_of(digest: str) -> EventSchema:
     """The released schema of a digest."""
-    return load_released().with_digest(digest)
+    return released().with_digest(digest)
 
 
 def witness_key(participant: str) -> NoteKey:
