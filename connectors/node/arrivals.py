@@ -23,7 +23,15 @@ from connectors.node.outbox import Outcome
 from connectors.node.site import Site
 from connectors.node.verify import Unverified, Verified, VerifiedOutcomes
 from connectors.node.wire import Copy
-from services.events.receipt import Committed, CompletenessStated, Delivered, NotCommitted, Rejected, StepMissing
+from services.events.receipt import (
+    Committed,
+    CompletenessDisputed,
+    CompletenessStated,
+    Delivered,
+    NotCommitted,
+    Rejected,
+    StepMissing,
+)
 from services.kernel.families import family_of
 from services.kernel.instants import parse_instant
 from services.kernel.parties import organ_type_of
@@ -49,6 +57,7 @@ class Arrived:
     unverified: list[Unverified] = field(default_factory=list)
     gap: Gap | None = None
     ids: list[tuple[str, str | None]] = field(default_factory=list)
+    disputed: list[CompletenessDisputed] = field(default_factory=list)
 
 
 class Arrivals:
@@ -111,7 +120,7 @@ class Arrivals:
         row = self._row(found, registry, now_ms)
         if family_of(row.type) == RECEIPTS:
             arrived.receipts += 1
-            self._hear(change, found, now_ms)
+            self._hear(change, found, now_ms, arrived)
             if row.target is not None:
                 deliveries.insert(change.db, replace(row, receipted=False))
             return
@@ -181,13 +190,14 @@ class Arrivals:
         reason = "同一标识已随另一声明收到 the id came before with another statement"
         change.receipts.append(receipts.rejected(reported, now_ms, code=CONFLICT, reason=reason, step=CONFLICT))
 
-    def _hear(self, change: Change, found: Verified, now_ms: int) -> None:
+    def _hear(self, change: Change, found: Verified, now_ms: int, arrived: Arrived) -> None:
         """A receipt: how far an event of ours has come, or a statement of completeness, which is answered; any other is only read."""
         value, event_type = found.value, found.statement.type
         if event_type == CompletenessStated.TYPE:
             said = completeness.answer(change.db, self._site.participant, found, now_ms)
             if said is not None:
                 change.receipts.append(said)
+                arrived.disputed += [said.event] if isinstance(said.event, CompletenessDisputed) else []
             return
         heard = _step_of(event_type, value)
         if heard is not None:

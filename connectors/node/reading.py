@@ -175,6 +175,14 @@ class InboxReader:
             )
         for event, trace in arrived.ids:
             self.teller.info("delivered", event_id=event, trace_id=trace_id(trace), participant=participant)
+        for disputed in arrived.disputed:
+            self.teller.error(
+                "the exchange states another delivery than this node has; the statement is disputed",
+                participant=participant,
+                log=disputed.log,
+                number=disputed.differs_at,
+                count=disputed.count,
+            )
         if arrived.conflicts:
             self.teller.warning("an id came with another statement", participant=participant, count=arrived.conflicts)
         self.site.bells.outbox.set()

@@ -107,6 +107,7 @@ def test_a_node_that_lacks_a_copy_says_which_one(tmp_path: Path) -> None:
         [(name, value)] = await answers(rig)
         assert name == "CompletenessDisputed"
         assert (value["count"], value["differs_at"], value["source"]) == (4, 3, None)
+        assert [about["number"] for _, what, about in rig.teller.lines if "is disputed" in what] == [3]
         await rig.seats[HANGZHOU].publisher.once()
         assert len(rig.exchange.types_admitted("CompletenessDisputed")) == 1
 

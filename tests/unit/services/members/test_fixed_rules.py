@@ -7,6 +7,7 @@ import pytest
 from services.codec.signature import key_id_of
 from services.events import to_value
 from services.events.member import AgreementProposed, KeyRevoked, MemberEvent, ParticipantSuspended
+from services.events.receipt import CompletenessConfirmed, CompletenessDisputed, CompletenessStated
 from services.events.registry import EVENT_TYPES
 from services.kernel.errors import Refused
 from services.members.authorise import deliveries
@@ -177,3 +178,24 @@ def test_every_type_that_no_agreement_could_name_has_a_fixed_rule() -> None:
     without = {name for name in EVENT_TYPES if name.startswith(("cn.ipx.member.", "cn.ipx.receipt."))} - fixed
     assert without == set()
     assert AgreementProposed.TYPE in fixed
+
+
+def test_completeness_is_stated_by_the_ledger_to_the_recipient_and_answered_by_it_to_nobody() -> None:
+    ledger, cause = "exchange.ledger", "0192f3c1-7b7e-7c58-a7ad-3a5a3c8e1f52"
+    registry = told(town(), Said(registered(ledger)))
+    day = {"recipient": NANJING, "log": "ipx.clues/0", "admitted_on": 1, "first_number": 0, "count": 1, "root": "x"}
+    stated = CompletenessStated(**day, senders=())
+    right = {"addressee": NANJING, "cause": cause}
+    assert [r.id for r in ask(stated, ledger, registry, **right)] == [NANJING]
+    assert code(stated, NANJING, registry, **right) == "not-authorised"
+    assert code(stated, ledger, registry, addressee=HANGZHOU, cause=cause) == "addressee-not-agreed"
+    assert code(stated, ledger, registry, addressee=NANJING, cause="-") == "bad-reference"
+    assert code(stated, ledger, registry, **right, agreement=REF) == "flow-not-agreed"
+    for answer in (
+        CompletenessConfirmed(**day, event=cause),
+        CompletenessDisputed(event=cause, recipient=NANJING, log="ipx.clues/0", admitted_on=1, count=0, differs_at=0),
+    ):
+        assert ask(answer, NANJING, registry, cause=cause) == ()
+        assert code(answer, HANGZHOU, registry, cause=cause) == "not-authorised"
+        assert code(answer, NANJING, registry, cause="0192f3c1-7b7e-7c58-a7ad-3a5a3c8e1f53") == "bad-reference"
+        assert code(answer, NANJING, registry, cause=cause, addressee=ledger) == "addressee-not-agreed"
