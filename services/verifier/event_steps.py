@@ -18,7 +18,7 @@ from services.verifier.report import Said
 
 
 def check_schemas(case: Case) -> Said:
-    # (7) digest of every schema that a statement names, and no schema besides
+    """(7) Digest of every schema that a statement names, and no schema besides."""
     statements = [("event.entry", case.entry.statement)]
     statements += [(f"{one.place}.entry", one.entry.statement) for one in case.placed]
     given = case.evidence.schemas
@@ -40,7 +40,7 @@ def check_schemas(case: Case) -> Said:
 
 
 def check_body(case: Case) -> Said:
-    # (8) body canonical, FORMAT.md section 2.1
+    """(8) Body canonical, FORMAT.md section 2.1."""
     with within("event.body"):
         case.value, case.parts = case.schema.decode_parts(case.evidence.body)
     size = len(case.evidence.body)
@@ -48,7 +48,7 @@ def check_body(case: Case) -> Said:
 
 
 def check_commitment(case: Case) -> Said:
-    # (9) commitment, FORMAT.md section 2.2
+    """(9) Commitment, FORMAT.md section 2.2."""
     with within("event.disclosure"):
         disclosure = parse_disclosure(case.schema, case.evidence.disclosure)
         digest = f"sha256:{content_digest(case.schema, case.parts, disclosure).hex()}"
@@ -59,7 +59,7 @@ def check_commitment(case: Case) -> Said:
 
 
 def check_founding(case: Case) -> Said:
-    # (10) the first record of the members log, and whose key it names
+    """(10) The first record of the members log, and whose key it names."""
     if case.is_founding:
         with within("event.body"):
             event = member_event(case.schema, case.value)
@@ -88,14 +88,14 @@ def check_founding(case: Case) -> Said:
 
 
 def check_members_events(case: Case) -> Said:
-    # (11) each said by a key that was valid, and by one who may say it; folded as admission folds them
+    """(11) Each said by a key that was valid, and by one who may say it; folded as admission folds them."""
     case.registry = fold_records(case.placed, case.schemas, case.exchange)
     names = ", ".join(sorted(case.registry.participants)) or "-"
     return Said(f"成员记录签名及权限成立：{names}", f"each is signed and allowed; they speak of {names}")
 
 
 def check_key(case: Case) -> Said:
-    # (12) key of the source, valid at the time of the statement
+    """(12) Key of the source, valid at the time of the statement."""
     statement = case.entry.statement
     signature = parse_signature(case.entry.signature)
     if case.is_founding:
@@ -114,7 +114,7 @@ def check_key(case: Case) -> Said:
 
 
 def check_signature(case: Case) -> Said:
-    # (13) signature, FORMAT.md section 3
+    """(13) Signature, FORMAT.md section 3."""
     signature = parse_signature(case.entry.signature)
     data = format_statement(case.entry.statement)
     if not is_signed_by(data, signature, case.public_key, RootCache()):
@@ -124,7 +124,7 @@ def check_signature(case: Case) -> Said:
 
 
 def check_agreement(case: Case) -> Said:
-    # (14) agreement in force at the time of the statement, with the signature of every signatory
+    """(14) Agreement in force at the time of the statement, with the signature of every signatory."""
     statement = case.entry.statement
     if statement.agreement == "-":
         return Said("该类事件不依据协议", "it moves under no agreement, by the fixed rules")
@@ -135,7 +135,7 @@ def check_agreement(case: Case) -> Said:
 
 
 def check_recipients(case: Case) -> Said:
-    # (15) who might say it, to whom, and what each sees, recomputed
+    """(15) Who might say it, to whom, and what each sees, recomputed."""
     with within("event.entry"):
         found = recipients_of(case.registry, case.schema, case.entry, case.value, case.options.routes)
     expected = tuple((one.id, one.withheld) for one in found)
@@ -151,7 +151,7 @@ def _named(recipients: tuple[tuple[str, tuple[str, ...]], ...]) -> str:
 
 
 def check_excerpt(case: Case) -> Said:
-    # (16) what only the whole members log proves
+    """(16) What only the whole members log proves."""
     return Said(
         "节选不能证明其间没有撤销、暂停或者其他主管机关；须对完整成员日志运行verify-log",
         "an excerpt does not prove that nothing between its records was left out (a revocation, a suspension, a nearer competent organ, an organ"

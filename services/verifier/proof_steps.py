@@ -21,13 +21,13 @@ from services.verifier.report import Said
 
 
 def check_form(case: Case) -> Said:
-    # (1) form of the file, FORMAT.md section 6.6
+    """(1) Form of the file, FORMAT.md section 6.6."""
     case.evidence = parse_evidence(case.data)
     return Said("文件为唯一规范写法", "the file is written in its one form")
 
 
 def check_entry(case: Case) -> Said:
-    # (2) entry, FORMAT.md section 4; it is of the log and the place that the proof is of
+    """(2) Entry, FORMAT.md section 4; it is of the log and the place that the proof is of."""
     with within("event.entry"):
         case.entry = parse_entry(case.evidence.entry)
         origin = origin_of(case.entry.log)
@@ -46,7 +46,7 @@ def check_entry(case: Case) -> Said:
 
 
 def check_inclusion(case: Case) -> Said:
-    # (3) inclusion, RFC 6962 section 2.1.1
+    """(3) Inclusion, RFC 6962 section 2.1.1."""
     if not proves(case.evidence.proof, case.evidence.entry):
         sentence = "the path does not lead from the entry to the root of the checkpoint"
         raise Refused("bad-proof", sentence, field="event.proof")
@@ -55,7 +55,7 @@ def check_inclusion(case: Case) -> Said:
 
 
 def check_checkpoint(case: Case) -> Said:
-    # (4) checkpoint signed by the log's key, and by nobody whom the policy does not know
+    """(4) Checkpoint signed by the log's key, and by nobody whom the policy does not know."""
     case.standing = _judged(case.evidence.proof.note, case.policy, "event.proof")
     return Said("由策略中的日志密钥签署", "signed by the key that the policy has for this log")
 
@@ -70,7 +70,7 @@ def _judged(note: Note, policy: Policy, place: str) -> Standing:
 
 
 def check_witnesses(case: Case) -> Said:
-    # (5) quorum of the policy
+    """(5) Quorum of the policy."""
     names = ", ".join(sorted(case.standing.cosigned))
     _require_quorum(case.standing, case.policy, "event.proof")
     if case.policy.quorum == NONE:
@@ -86,7 +86,7 @@ def _require_quorum(standing: Standing, policy: Policy, place: str) -> None:
 
 
 def check_members_log(case: Case) -> Said:
-    # (6) the records stand in the members log, which had them when admission decided
+    """(6) The records stand in the members log, which had them when admission decided."""
     origin = f"{case.exchange}/{MEMBERS}/0"
     note = case.evidence.members_checkpoint
     standing = _judged(note, case.policy, "members.checkpoint")
@@ -102,7 +102,7 @@ def check_members_log(case: Case) -> Said:
 
 
 def check_times(case: Case) -> Said:
-    # (17) the three times that are stated: of the source, of admission, of the witnesses
+    """(17) The three times that are stated: of the source, of admission, of the witnesses."""
     admitted_ms = parse_instant(case.entry.admitted)
     if case.entry.statement.time_ms > admitted_ms + AHEAD_MS:
         raise Refused("time-in-future", "the statement is later than its admission", field="event.entry")
@@ -135,7 +135,7 @@ def _witnessed_by_ms(case: Case) -> int | None:
 
 
 def check_stamp(case: Case) -> Said:
-    # (18) RFC 3161 over the checkpoint
+    """(18) RFC 3161 over the checkpoint."""
     token = case.evidence.stamp
     if token is None:
         return Said("文件中没有时间戳", "the file has no time stamp", "not-proved")

@@ -58,7 +58,14 @@ def verify(data: bytes, policy: Policy, options: Options | None = None) -> Repor
             place = _printable((error.field if isinstance(error, Refused) else None) or "file")
             steps.append(
                 Step(
-                    number, title_zh, title_en, "failed", f"不成立（{error.code}）：{place}", _printable(str(error)), error.code, place
+                    number,
+                    title_zh,
+                    title_en,
+                    "failed",
+                    f"不成立（{error.code}）：{place}",
+                    _printable(str(error)),
+                    error.code,
+                    place,
                 )
             )
     return Report(tuple(steps), case.entry.statement.id if _has(case, "entry") else None)
