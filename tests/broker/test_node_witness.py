@@ -102,6 +102,7 @@ def test_a_kill_between_storing_and_posting_loses_no_cosignature_and_no_memory(t
         other = log.fork(250).grow(100, "other")
         made.serve(other)
         with running_node(made.config, fault_at="node.after_cosign") as node:
+            until(lambda: node.is_up() and is_ready(node))
             until(lambda: node_command(made.config, "status")["witness"]["open_split_views"] == 1)
         assert len(made.posted()) == 1
 
