@@ -55,3 +55,21 @@ class Definitions:
         if m <= k:
             return [*self.subproof(m, a, a + k, known), self.mth(a + k, b)]
         return [*self.subproof(m - k, a + k, b, False), self.mth(a, a + k)]
+
+
+class Sparse(Definitions):
+    """The same over as many entries as one likes: all are empty but one, so a stretch without it has one root for its length."""
+
+    def __init__(self, place: int) -> None:
+        super().__init__(lambda n: b"here" if n == place else b"")
+        self._place = place
+        self._empty = cache(self._empty_of)
+
+    def _mth(self, a: int, b: int) -> bytes:
+        return super()._mth(a, b) if a <= self._place < b else self._empty(b - a)
+
+    def _empty_of(self, n: int) -> bytes:
+        if n <= 1:
+            return hashlib.sha256(b"\x00" * n).digest()
+        k = split(n)
+        return hashlib.sha256(b"\x01" + self._empty(k) + self._empty(n - k)).digest()

@@ -21,6 +21,7 @@ from services.codec.tiles import (
 )
 from services.kernel.errors import Corrupt, Refused
 from tests.unit.services.codec.logs import RFC, entry, tiles_of
+from tests.unit.services.codec.rfc6962 import Sparse
 
 LARGE = 70_000
 FILES = tiles_of(LARGE)
@@ -126,6 +127,31 @@ def partial(path: str, size: int) -> bytes | None:
         return None
     span = 256**level
     return b"".join(RFC.mth(n * span, (n + 1) * span) for n in range(index * 256, index * 256 + width))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 10**18 - 1) | st.integers(1, 60).map(lambda bits: (1 << bits) - 1), st.data())
+def test_proofs_of_trees_of_any_size_are_those_of_rfc_6962(size: int, data: st.DataObject) -> None:
+    size = min(size, 10**18 - 1)
+    index, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    definition = Sparse(index)
+    reads = []
+
+    def read(path: str) -> bytes:
+        reads.append(path)
+        _, level, *parts = path.split("/")
+        width = int(parts.pop()) if path.rpartition("/")[0].endswith(".p") else 256
+        at, span = int("".join(part.strip("x.p") for part in parts)), 256 ** int(level)
+        return b"".join(definition.mth(n * span, (n + 1) * span) for n in range(at * 256, at * 256 + width))
+
+    tree = Tree(read, size)
+    root = definition.mth(0, size)
+    assert tree.root() == root
+    assert list(tree.inclusion(index)) == definition.path(index, 0, size)
+    assert list(tree.consistency(old)) == (definition.proof(old, size) if old < size else [])
+    assert root_from_path(tree.leaf(index), index, size, tree.inclusion(index)) == root
+    assert is_consistent(old, definition.mth(0, old), size, root, tree.consistency(old))
+    assert len(reads) <= 3 * 8
 
 
 @given(st.integers(1, 70), st.data())
