@@ -12,6 +12,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import BinaryIO, Final, Protocol
 
 import fastavro
@@ -23,6 +24,7 @@ MAX_BLOCK_RECORDS: Final = 10_000
 MAX_HEADERS: Final = 1_000
 _BLOCK_BYTES: Final = 65_536
 _SYNC: Final = 16
+_REMEMBERED_NAME: Final = 64
 _LEAST_RECORD_BYTES: Final = 7  # each of the seven fields takes one at least
 
 SCHEMA: Final = json.dumps(
@@ -245,19 +247,50 @@ def _record(data: bytes, at: int) -> tuple[TopicRecord, int]:
 
 
 def _headers(data: bytes, at: int) -> tuple[tuple[tuple[str, bytes | None], ...], int]:
+    """The headers, which are most of a record: short lengths are read in place. A length past the end ends up past the end."""
     if data[at] == 0:
         return (), at + 1
     count, at = _number(data, at)
     if count > MAX_HEADERS:
         raise _NotCanonicalError(f"a record has {count} headers")
-    headers = []
+    headers: list[tuple[str, bytes | None]] = []
     for _ in range(count):
-        name, at = _bytes(data, at)
-        value, at = _optional(data, at)
-        headers.append((name.decode(), value))
+        size = data[at]
+        if size & 0x81:
+            size, at = _number(data, at)
+        else:
+            size >>= 1
+            at += 1
+        end = at + size
+        raw = data[at:end]
+        name = _name(raw) if size <= _REMEMBERED_NAME else raw.decode()
+        branch, at = data[end], end + 1
+        if branch == 0:
+            headers.append((name, None))
+            continue
+        if branch != 2:
+            raise _NotCanonicalError("a union has another branch than null or bytes")
+        size = data[at]
+        if not size & 0x81:
+            size >>= 1
+            at += 1
+        elif not size & 1 and 0 < (high := data[at + 1]) < 0x80:
+            size = (size & 0x7F | high << 7) >> 1
+            at += 2
+        else:
+            size, at = _number(data, at)
+        end = at + size
+        headers.append((name, data[at:end]))
+        at = end
     if data[at] != 0:
         raise _NotCanonicalError("an array has a second block")
     return tuple(headers), at + 1
+
+
+@lru_cache(maxsize=1024)
+def _name(data: bytes) -> str:
+    """A short name; the same few stand in every record."""
+    return data.decode()
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
