@@ -62,6 +62,7 @@ def run() -> None:
         SystemClock(),
         telling,
         lambda: follower.require().latest,
+        lambda: follower.wait_caught_up(_MEMBERS_S),
         quorum,
         lambda key: [Stater(settings, settings.files_dir, signer=key, released=load_released(), clock=SystemClock())],
     )

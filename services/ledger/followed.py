@@ -49,8 +49,10 @@ class Followed:
         """Signs the log as it stands; the note is on disk. ``Corrupt``: nothing was signed."""
         note = self.kept.sign()
         self.signed_at_s = now_s
-        self.cosignatures.remember(note)
-        return note
+        known = self.cosignatures.remember(note)
+        if known != note:  # signed before, and the file was lost
+            self.kept.store_checkpoint(known)
+        return known
 
     def witness(self, note: Note) -> bool:
         """Keeps a checkpoint that met the quorum, unless a later one did; whether it is the latest so far."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from confluent_kafka import Message
 
-from services.codec.checkpoint import Checkpoint
+from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.note import Note, is_signed
 from services.codec.tlog_policy import Policy
 from services.kernel.ports import Clock
@@ -59,7 +59,18 @@ class Gathering:
         if (known is None or head.checkpoint.size >= known.size) and is_signed(head.note, log.kept.key.note_key):
             largest[head.checkpoint.origin] = head.checkpoint
             log.cosignatures.remember(log.kept.key.sign(head.checkpoint))
-        self._merge(log, head)
+        self._merged(log, head)
+
+    def settle(self) -> None:
+        """After the records from before: what they brought is written."""
+        for log in self._logs.values():
+            signed = log.kept.signed
+            for note in log.cosignatures.latest_first():
+                if signed is not None and note != log.kept.note and parse_checkpoint(note.text) == signed:
+                    log.kept.store_checkpoint(note)
+                if is_witnessed(note, self._policy_now()):
+                    log.witness(note)
+                    break
 
     def take(self, message: Message) -> None:
         """A record of this session. ``Corrupt`` when our key signed what we did not."""
@@ -87,14 +98,18 @@ class Gathering:
         return head, self._logs.get(head.checkpoint.origin) if head else None
 
     def _merge(self, log: Followed, head: Head) -> None:
+        merged = self._merged(log, head)
+        if merged is None:
+            return
+        if head.checkpoint == log.kept.signed:
+            log.kept.store_checkpoint(merged)
+        self.judge(log, merged)
+
+    def _merged(self, log: Followed, head: Head) -> Note | None:
         keys_of = witness_keys(self._members(), self._policy_now(), self._clock.now_ms())
         merged = log.cosignatures.merge(head.note, keys_of)
         self._telling.cosigned(merged.outcomes)
-        if merged.note is None:
-            return
-        if head.checkpoint == log.kept.signed:
-            log.kept.store_checkpoint(merged.note)
-        self.judge(log, merged.note)
+        return merged.note
 
     def _policy_now(self) -> Policy | None:
         registry, now_ms = self._members(), self._clock.now_ms()

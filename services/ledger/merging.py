@@ -7,7 +7,7 @@ or the policy, has under that name; whatever else stands in the note is left out
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,13 +44,18 @@ class Cosignatures:
         """Whether this is one of the last checkpoints."""
         return text in self._notes
 
-    def remember(self, note: Note) -> None:
-        """A checkpoint that the log's key signed, with what stands under it already."""
+    def remember(self, note: Note) -> Note:
+        """A checkpoint that the log's key signed, with what stands under it already; the same with all that is known for it."""
         known = self._notes.get(note.text)
-        self._notes[note.text] = note if known is None else known.add(*note.signatures)
+        merged = self._notes[note.text] = note if known is None else known.add(*note.signatures)
         self._notes.move_to_end(note.text)
         while len(self._notes) > REMEMBERED:
             self._notes.popitem(last=False)
+        return merged
+
+    def latest_first(self) -> Iterator[Note]:
+        """The last checkpoints with what is known under each, that of the largest tree first."""
+        yield from sorted(self._notes.values(), key=lambda note: parse_checkpoint(note.text).size, reverse=True)
 
     def merge(self, note: Note, keys_of: WitnessKeys) -> Merged:
         """Takes the good cosignatures of a note."""

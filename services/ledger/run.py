@@ -51,14 +51,19 @@ class Ledger:
         clock: Clock,
         telling: Telling,
         members: Callable[[], Registry],
+        members_there: Callable[[], object],
         quorum: Quorum,
         beside: Callable[[Ed25519Signer], Sequence[Beside]] = lambda _key: (),
     ) -> None:
-        """``beside`` makes, once there is the key, what works beside on what the ledger has written."""
+        """``members_there`` blocks until the members log has been read to its end, ``Transient`` when it cannot be: a cosignature is judged by it.
+
+        ``beside`` makes, once there is the key, what works beside on what the ledger has written.
+        """
         self._settings = settings
         self._clock = clock
         self._telling = telling
         self._members = members
+        self._members_there = members_there
         self._quorum = quorum
         self._beside = beside
         self._started: list[Beside] = []
@@ -96,6 +101,7 @@ class Ledger:
 
     def _session(self) -> None:
         signer = self._signer()
+        self._members_there()
         if not self._started:
             self._started = list(self._beside(signer))
             for one in self._started:

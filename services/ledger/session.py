@@ -127,6 +127,7 @@ class Session:
         largest: dict[str, Checkpoint] = {}
         for message in read_to_end(self._consumer, self._tools.heads.place, self._gathering.offset, _END_S):
             self._gathering.take_earlier(message, largest)
+        self._gathering.settle()
         return largest
 
     def _publish_again(self, log: Followed) -> None:
