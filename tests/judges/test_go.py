@@ -175,6 +175,50 @@ def test_go_takes_our_proofs_and_makes_the_same_from_our_tiles(judge: Judge, log
     assert done.returncode == 0, done.stdout
 
 
+def proof_work() -> list[dict[str, Any]]:
+    witnesses = [key_of(name).vkey() for name in CITIES[:3]]
+    return [
+        {
+            "Proof": case["proof"],
+            "Entry": text(case["entry"].encode()),
+            "LogKey": LOG_KEY.vkey(),
+            "Witnesses": witnesses,
+        }
+        for case in stored("tlog_proof.json")
+    ]
+
+
+def test_a_stranger_with_go_checks_our_proofs_from_their_bytes_and_keys_alone(judge: Judge) -> None:
+    done = judge({"Proofs": proof_work()})
+    assert done.returncode == 0, done.stdout
+    for changed in ("Proof", "Entry", "Witnesses", "LogKey"):
+        for number, work in enumerate(proof_work()):
+            other: Any = {
+                "Proof": work["Proof"].replace("index ", "index 1"),
+                "Entry": text(base64.b64decode(work["Entry"]).replace(b"seq: ", b"seq: 1")),
+                "Witnesses": [key_of(CITIES[3]).vkey(), *work["Witnesses"][1:]],
+                "LogKey": log_key(ORIGIN, WITNESSES[CITIES[0]].public.data).vkey(),
+            }[changed]
+            assert judge({"Proofs": [{**work, changed: other}]}).returncode == 1, (changed, number)
+
+
+def test_go_reads_the_notes_that_are_checked_in(judge: Judge) -> None:
+    cases = stored("checkpoint.json")
+    work = [
+        {
+            "Note": case["note"],
+            "LogKey": case["log_key"],
+            "Witnesses": case["witness_keys"],
+            "Origin": case["origin"],
+            "Size": case["size"],
+            "Root": text(bytes.fromhex(case["root"])),
+        }
+        for case in cases
+    ]
+    done = judge({"Notes": work})
+    assert done.returncode == 0, done.stdout
+
+
 def test_go_refuses_a_proof_that_was_changed(judge: Judge, log: LogFiles) -> None:
     for kind in ("Inclusion", "Consistency"):
         work = tree_work(log, 300)

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	f_log "github.com/transparency-dev/formats/log"
@@ -56,6 +57,14 @@ type tree struct {
 	}
 }
 
+// An entry and its proof in the form of c2sp.org/tlog-proof, with the keys that are believed.
+type entryProof struct {
+	Proof     string
+	Entry     []byte
+	LogKey    string
+	Witnesses []string
+}
+
 // A policy, and checkpoints that meet it or do not.
 type policy struct {
 	Policy      string
@@ -68,6 +77,7 @@ type directory struct{ Directory, LogKey string }
 type work struct {
 	Notes    []signedNote
 	Trees    []tree
+	Proofs   []entryProof
 	Policies []policy
 	Logs     []directory
 }
@@ -87,6 +97,9 @@ func main() {
 	for _, t := range w.Trees {
 		found = append(found, judgeTree(t)...)
 	}
+	for _, p := range w.Proofs {
+		found = append(found, judgeProof(p))
+	}
 	for _, p := range w.Policies {
 		found = append(found, judgePolicy(p)...)
 	}
@@ -97,21 +110,31 @@ func main() {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Printf("%d notes, %d trees, %d policies, %d logs are good\n", len(w.Notes), len(w.Trees), len(w.Policies), len(w.Logs))
+	fmt.Printf("%d notes, %d trees, %d proofs, %d policies, %d logs are good\n",
+		len(w.Notes), len(w.Trees), len(w.Proofs), len(w.Policies), len(w.Logs))
+}
+
+// keys are the verifier of a log and, after it, those of witnesses.
+func keys(logKey string, witnesses []string) ([]note.Verifier, error) {
+	first, err := note.NewVerifier(logKey)
+	if err != nil {
+		return nil, fmt.Errorf("log key %q: %w", logKey, err)
+	}
+	known := []note.Verifier{first}
+	for _, vkey := range witnesses {
+		witness, err := f_note.NewVerifierForCosignatureV1(vkey)
+		if err != nil {
+			return nil, fmt.Errorf("witness key %q: %w", vkey, err)
+		}
+		known = append(known, witness)
+	}
+	return known, nil
 }
 
 func judgeNote(n signedNote) error {
-	logKey, err := note.NewVerifier(n.LogKey)
+	known, err := keys(n.LogKey, n.Witnesses)
 	if err != nil {
-		return fmt.Errorf("log key %q: %w", n.LogKey, err)
-	}
-	known := []note.Verifier{logKey}
-	for _, vkey := range n.Witnesses {
-		witness, err := f_note.NewVerifierForCosignatureV1(vkey)
-		if err != nil {
-			return fmt.Errorf("witness key %q: %w", vkey, err)
-		}
-		known = append(known, witness)
+		return err
 	}
 	opened, err := note.Open([]byte(n.Note), note.VerifierList(known...))
 	if err != nil {
@@ -120,7 +143,7 @@ func judgeNote(n signedNote) error {
 	if len(opened.Sigs) != len(known) || len(opened.UnverifiedSigs) != 0 {
 		return fmt.Errorf("note of %s at %d: %d of %d signatures are good", n.Origin, n.Size, len(opened.Sigs), len(known))
 	}
-	checkpoint, _, _, err := f_log.ParseCheckpoint([]byte(n.Note), n.Origin, logKey, known[1:]...)
+	checkpoint, _, _, err := f_log.ParseCheckpoint([]byte(n.Note), n.Origin, known[0], known[1:]...)
 	if err != nil {
 		return fmt.Errorf("checkpoint of %s at %d: %w", n.Origin, n.Size, err)
 	}
@@ -128,6 +151,48 @@ func judgeNote(n signedNote) error {
 		return fmt.Errorf("checkpoint of %s: it reads %d %x", n.Origin, checkpoint.Size, checkpoint.Hash)
 	}
 	return nil
+}
+
+// judgeProof does what a stranger does who has nothing but a proof, an entry and keys.
+func judgeProof(p entryProof) error {
+	known, err := keys(p.LogKey, p.Witnesses)
+	if err != nil {
+		return err
+	}
+	head, checkpoint, _ := strings.Cut(p.Proof, "\n\n")
+	lines := strings.Split(head, "\n")
+	if len(lines) < 2 || lines[0] != "c2sp.org/tlog-proof@v1" || !strings.HasPrefix(lines[1], "index ") {
+		return fmt.Errorf("proof: it begins with %q", head)
+	}
+	index, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "index "), 10, 64)
+	if err != nil {
+		return fmt.Errorf("proof: %w", err)
+	}
+	var path tlog.RecordProof
+	for _, line := range lines[2:] {
+		hash, err := tlog.ParseHash(line)
+		if err != nil {
+			return fmt.Errorf("proof of %d: %w", index, err)
+		}
+		path = append(path, hash)
+	}
+	opened, err := note.Open([]byte(checkpoint), note.VerifierList(known...))
+	if err != nil {
+		return fmt.Errorf("proof of %d: %w", index, err)
+	}
+	if len(opened.Sigs) != len(known) {
+		return fmt.Errorf("proof of %d: %d of %d signatures are good", index, len(opened.Sigs), len(known))
+	}
+	text := strings.Split(opened.Text, "\n")
+	size, err := strconv.ParseInt(text[1], 10, 64)
+	if err != nil {
+		return fmt.Errorf("proof of %d: %w", index, err)
+	}
+	root, err := tlog.ParseHash(text[2])
+	if err != nil {
+		return fmt.Errorf("proof of %d: %w", index, err)
+	}
+	return tlog.CheckRecord(path, size, root, index, tlog.RecordHash(p.Entry))
 }
 
 // files reads the tiles of a directory where C2SP has them: as Go, without the height.
