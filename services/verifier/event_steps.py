@@ -10,6 +10,7 @@ from services.codec.schema import compile_schema
 from services.codec.signature import RootCache, parse_signature
 from services.codec.signature import verify as is_signed_by
 from services.codec.statement import format_statement
+from services.events import EVENT_TYPES
 from services.events.member import ExchangeFounded
 from services.kernel.errors import Refused
 from services.verifier.case import MEMBERS, Case
@@ -104,7 +105,7 @@ def check_key(case: Case) -> Said:
         assert isinstance(event, ExchangeFounded)
         if founding_key(event).key_id != signature.key_id:
             raise Refused("bad-signature", "a founding is signed by the key that it names", field="event.entry")
-        case.public_key = event.public_key
+        case.public_key = founding_key(event).data
     else:
         with within("event.entry"):
             key = case.registry.signing_key(signature.key_id, signature.suite, statement.source, statement.time_ms)
@@ -136,6 +137,9 @@ def check_agreement(case: Case) -> Said:
 
 def check_recipients(case: Case) -> Said:
     """(15) Who might say it, to whom, and what each sees, recomputed."""
+    if case.schema.name not in EVENT_TYPES:
+        en = f"this verifier does not know {case.schema.name}: a newer one may"
+        return Said(f"本工具不认识{case.schema.name}，请使用更新的版本", en, "not-proved")
     with within("event.entry"):
         found = recipients_of(case.registry, case.schema, case.entry, case.value, case.options.routes)
     expected = tuple((one.id, one.withheld) for one in found)

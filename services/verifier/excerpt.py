@@ -18,17 +18,19 @@ from services.codec.evidence import MemberEvidence
 from services.codec.keys import PublicKey
 from services.codec.merkle import leaf_hash, root_from_path
 from services.codec.schema import EventSchema
-from services.codec.signature import RootCache, parse_signature, verify
+from services.codec.signature import SINGLE, RootCache, parse_signature, verify
 from services.codec.statement import format_statement
 from services.events import EVENT_TYPES, from_value
 from services.events.member import ExchangeFounded, MemberEvent
 from services.kernel.errors import Refused
 from services.kernel.instants import parse_instant
 from services.members.authorise import deliveries
+from services.members.fixed_rules import ED25519_KEY_BYTES
 from services.members.jurisdiction import Routes
 from services.members.reading import body_digest
 from services.members.recipients import Recipient
 from services.members.registry import EMPTY, Registry, apply
+from services.verifier.fields import has_its_types
 
 _FOREIGN = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 """What typed code raises on a value whose schema has the name of ours and other fields: a log can hold one if its operator is dishonest."""
@@ -109,7 +111,9 @@ def _folded(registry: Registry, one: Placed, schemas: Mapping[str, EventSchema],
 
 
 def founding_key(event: ExchangeFounded) -> PublicKey:
-    """The root key that a founding names."""
+    """The root key that a founding names; refuses ``bad-field`` what is no Ed25519 key, before anything is checked with it."""
+    if event.suite != SINGLE or len(event.public_key) != ED25519_KEY_BYTES:
+        raise Refused("bad-field", f"the root key of an exchange is of suite {SINGLE}, of {ED25519_KEY_BYTES} bytes")
     return PublicKey(event.operator, event.public_key)
 
 
@@ -118,7 +122,10 @@ def member_event(schema: EventSchema, value: dict[str, Any]) -> MemberEvent:
     if schema.name not in EVENT_TYPES or not schema.name.startswith("cn.ipx.member."):
         raise Refused("bad-schema", f"{schema.name[:80]} is not an event of the members log")
     with typed(schema.name):
-        return cast("MemberEvent", from_value(schema.name, value))
+        event = cast("MemberEvent", from_value(schema.name, value))
+    if not has_its_types(event):
+        raise Refused("bad-schema", f"the schema of {schema.name} has fields of other types than are known here")
+    return event
 
 
 def recipients_of(

@@ -149,6 +149,9 @@ def check_stamp(case: Case) -> Said:
         en = f"it says {at}; no time-stamping authority was named to check it by"
         return Said(f"时间戳为{at}，未指定时间戳机构", en, "not-proved")
     stamps.check_stamp(read, list(case.options.authorities))
+    if read.at.timestamp() * 1000 < parse_instant(case.entry.admitted) - AHEAD_MS:
+        sentence = f"admitted {case.entry.admitted}, but the checkpoint was stamped at {at}"
+        raise Refused("time-in-future", sentence, field="stamp")
     return Said(
         f"检查点最迟于{at}存在（时间戳机构）", f"the checkpoint existed at {at}, by the time-stamping authority"
     )

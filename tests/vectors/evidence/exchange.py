@@ -165,7 +165,7 @@ class Exchange:
     def tell(self, event: MemberEvent, source: str = OPERATOR, key: Ed25519Signer | None = None) -> Envelope:
         """One more event of the members log."""
         value = to_value(event)
-        envelope = self._admitted(self.members, type(event).TYPE, value, key or signer(source), subject="t")
+        envelope = self.admit(self.members, type(event).TYPE, value, key or signer(source), subject="t")
         self.history.append(envelope)
         return envelope
 
@@ -183,7 +183,7 @@ class Exchange:
     ) -> Envelope:
         """One more event of the log of clues; with ``copies`` admission delivers as it likes."""
         said = {"addressee": addressee, "agreement": agreement}
-        return self._admitted(
+        return self.admit(
             self.clues,
             event_type,
             value,
@@ -194,7 +194,7 @@ class Exchange:
             **said,
         )
 
-    def _admitted(
+    def admit(
         self,
         log: Log,
         event_type: str,
@@ -204,11 +204,13 @@ class Exchange:
         subject: str,
         batch: bool = False,
         copies: tuple[Delivery, ...] | None = None,
+        schema: EventSchema | None = None,
         **said: str,
     ) -> Envelope:
+        """An event at the end of a log; with ``schema`` by another one than was released."""
         self._said += 1
         time_ms = NOW_MS + self._said
-        schema = first_release(event_type)
+        schema = schema or first_release(event_type)
         draft = Draft(
             id=uuid7(time_ms, self._said.to_bytes(10, "big")),
             source=key.public.participant,
