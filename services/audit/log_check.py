@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from services.admission.partitioning import partition_of
+from services.audit.authorisations import Authorisations
 from services.audit.sources import ENTRY_HEADER, Finding, place_of
 from services.codec.content import commitment, parse_disclosure
 from services.codec.entry import Entry, parse_entry
@@ -26,8 +27,6 @@ from services.codec.schema import EventSchema, Value
 from services.codec.signature import RootCache, parse_signature, verify
 from services.events.member import ExchangeFounded
 from services.kernel.errors import Corrupt, Refused
-from services.kernel.instants import parse_instant
-from services.members.authorise import deliveries
 from services.members.history import History
 from services.members.jurisdiction import Routes
 
@@ -80,7 +79,7 @@ class Examiner:
         """``history`` must have been read to where no entry names more; ``root`` is the key that the auditor believes."""
         self._history = history
         self._released = released
-        self._routes = routes
+        self._authorisations = Authorisations(history, routes)
         self._root = root
         self._roots = RootCache()
         founded = history.latest.founded
@@ -99,7 +98,8 @@ class Examiner:
             return "bad-content", f"{refused.code}: {refused.message}"
         try:
             # (6) key (7) signature
-            if not self._is_signed(data[: data.index(_SIGNATURE)], entry, value):
+            time_ms = entry.statement.time_ms
+            if not self._is_signed(data[: data.index(_SIGNATURE)], entry, value, time_ms):
                 return "bad-signature", f"the signature is not one of {entry.statement.source} over this statement"
         except Refused as refused:
             return "bad-signature", f"{refused.code}: {refused.message}"
@@ -108,7 +108,7 @@ class Examiner:
                 "members-ahead",
                 f"the entry names {entry.members} of the members log, which has {self._history.size}",
             )
-        return self._authorised(entry, schema, value) or self._placed(entry)
+        return self._authorised(entry, schema, value, time_ms) or self._placed(entry)
 
     def _content(self, envelope: Envelope) -> tuple[EventSchema, Value]:
         statement = envelope.statement
@@ -124,7 +124,7 @@ class Examiner:
             raise Refused("statement-mismatch", f"the content is sha256:{found.hex()}, the statement says otherwise")
         return schema, value
 
-    def _is_signed(self, text: bytes, entry: Entry, value: Value) -> bool:
+    def _is_signed(self, text: bytes, entry: Entry, value: Value, time_ms: int) -> bool:
         statement = entry.statement
         signature = parse_signature(entry.signature)
         if statement.type == ExchangeFounded.TYPE:
@@ -132,25 +132,17 @@ class Examiner:
             if said != (self._root.key_id, self._root.participant, self._root.data):
                 raise Refused("unknown-key", f"the exchange is founded with its root key, {self._root.key_id}")
             return verify(text, signature, self._root.data, self._roots)
-        key = self._history.at(entry.members).key(signature.key_id, statement.time_ms)
+        key = self._history.at(entry.members).key(signature.key_id, time_ms)
         if key.participant != statement.source:
             raise Refused("key-not-of-source", f"key {signature.key_id} is not of {statement.source}")
         if key.suite != signature.suite:
             raise Refused("unknown-suite", f"key {signature.key_id} is of suite {key.suite}")
         return verify(text, signature, key.public_key, self._roots)
 
-    def _authorised(self, entry: Entry, schema: EventSchema, value: Value) -> tuple[str, str] | None:
+    def _authorised(self, entry: Entry, schema: EventSchema, value: Value, time_ms: int) -> tuple[str, str] | None:
         """(8): the recipients as admission had to find them."""
         try:
-            wanted = deliveries(
-                self._history.at(entry.members),
-                schema,
-                entry.statement,
-                value,
-                time_ms=entry.statement.time_ms,
-                admitted_ms=parse_instant(entry.admitted),
-                routes=self._routes,
-            )
+            wanted = self._authorisations.recipients(entry, schema, value, time_ms)
         except Refused as refused:
             return "not-authorised", f"by the members log at {entry.members}: {refused.code}: {refused.message}"
         found = [(d.recipient, d.withheld) for d in entry.deliveries]

@@ -13,9 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from services.audit.sources import LogSource
-from services.audit.verify_log import LogChecker, LogReport, OnProgress
+from services.audit.archive_reading import ArchiveSource
+from services.audit.sources import Finding, LogSource
+from services.audit.verify_log import LogChecker, LogReport, Members, OnProgress, read_members
 from services.commands.audit_source import CORES, as_document, open_source, print_findings, source_options
+from services.kernel.errors import Refused
 
 
 @click.command("verify-log")
@@ -41,25 +43,41 @@ def command(
     again from the members log, itself checked from the founding on. Exit code 1 when anything is not as it must be.
     """
     source = open_source(archive, root_key)
-    reports = check_all(
-        source, chosen or source.logs(), signatures=not no_signatures, processes=processes, bar=not as_json
-    )
-    is_good = all(report.is_good for report in reports)
+    members = read_members(source)
+    logs = chosen or source.logs()
+    reports = check_all(source, logs, members, signatures=not no_signatures, processes=processes, bar=not as_json)
+    findings = _of_the_archive(source, members)
+    is_good = not findings and all(report.is_good for report in reports)
     if as_json:
-        click.echo(json.dumps(document(source.exchange, reports, is_good), ensure_ascii=False))
+        found = {**document(source.exchange, reports, is_good), "archive_findings": as_document(findings)}
+        click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        _show(reports, is_good)
+        _show(reports, findings, is_good)
     sys.exit(0 if is_good else 1)
 
 
+def _of_the_archive(source: LogSource, members: Members) -> list[Finding]:
+    """Of an archive as a whole: every file is the one in the manifest, and the manifest is signed by ``exchange.ledger``."""
+    if not isinstance(source, ArchiveSource):
+        return []
+    place = (source.exchange, 0)
+    try:
+        source.check_all()
+    except Refused as refused:
+        return [Finding(refused.code, *place, refused.message)]
+    if not source.is_signed(members.history.latest):
+        return [Finding("manifest-forged", *place, "the manifest is not signed by a key of exchange.ledger")]
+    return []
+
+
 def check_all(
-    source: LogSource, logs: Sequence[str], *, signatures: bool, processes: int, bar: bool = False
+    source: LogSource, logs: Sequence[str], members: Members, *, signatures: bool, processes: int, bar: bool = False
 ) -> list[LogReport]:
     """The reports of some logs, in order; with a progress bar on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
         Progress(*columns, console=Console(stderr=True), transient=True, disable=not bar) as progress,
-        LogChecker(source, signatures=signatures, processes=processes) as checker,
+        LogChecker(source, signatures=signatures, processes=processes, members=members) as checker,
     ):
         reports = []
         for log in logs:
@@ -92,7 +110,7 @@ def _row(report: LogReport) -> dict[str, Any]:
     }
 
 
-def _show(reports: Sequence[LogReport], is_good: bool) -> None:
+def _show(reports: Sequence[LogReport], findings: Sequence[Finding], is_good: bool) -> None:
     console = Console()
     table = Table("log 日志", box=None, padding=(0, 2, 0, 0))
     for name in ("entries 条目", "checkpoints 检查点", "under a checkpoint 已签名"):
@@ -103,6 +121,7 @@ def _show(reports: Sequence[LogReport], is_good: bool) -> None:
         state = "[green]good 一致[/]" if report.is_good else f"[red]{report.findings[0].code}[/]"
         table.add_row(report.log, *(f"{number:,}" for number in numbers), state)
     console.print(table)
+    print_findings(console, findings)
     for report in reports:
         print_findings(console, report.findings, report.more)
     console.print(

@@ -49,6 +49,24 @@ def test_replay_of_an_honest_exchange_comes_to_the_same(worked: Whole) -> None:
     assert document["states"]["receipts"] > 6
 
 
+def test_an_archive_is_verified_and_replayed_and_tells_its_cases(worked: Whole) -> None:
+    folder = worked.exchange.state_dir / "archive"
+    done = worked.exchange.ipx("audit", "export", str(folder), "--json", timeout_s=120)
+    assert done.returncode == 0, done.stderr
+    code, document = worked.audit("verify-log", "--archive", str(folder))
+    assert (code, document["archive_findings"]) == (0, []), document
+    code, document = worked.audit("replay", "--archive", str(folder))
+    assert (code, document["states"], document["findings"]) == (0, None, [])
+    assert document["derived_events"] + document["pending"] >= 3
+    case = worked.first_clue().entry.statement.subject
+    done = worked.exchange.ipx("audit", "replay", "--archive", str(folder), "--case", case, "--json", timeout_s=120)
+    assert {line["proof"] for line in json.loads(done.stdout)} == {"signed"}, done.stderr
+    inbox = next(folder.glob(f"records/*.inbox.{HANGZHOU}/0/*.avro"))
+    inbox.write_bytes(inbox.read_bytes() + b" ")
+    code, document = worked.audit("verify-log", "--archive", str(folder), "--no-signatures")
+    assert (code, [f["code"] for f in document["archive_findings"]]) == (1, ["bad-archive"])
+
+
 def test_replay_up_to_an_entry_leaves_what_came_after_it(worked: Whole) -> None:
     record = worked.first_clue()
     code, document = worked.audit("replay", "--until", f"{record.entry.log}@{record.entry.seq}")
