@@ -23,6 +23,7 @@ MAX_SIGNATURES = 64
 MAX_TIME_S = (1 << 63) - 1
 _NAME = re.compile(r"[!-*,-~]{1,255}")  # visible ASCII without a plus sign
 _LINE = re.compile(r"— ([!-*,-~]{1,255}) ([A-Za-z0-9+/]+={0,2})")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIGNED_BYTES = 64
 _TIMED_BYTES = 8 + _SIGNED_BYTES
 _NO_TEXT = b"-\n"
@@ -131,7 +132,7 @@ def parse_note(data: bytes) -> Note:
         raise _refuse("a note is a text, an empty line and signature lines, each with its line end")
     try:
         lines = data[cut + 2 : -1].decode().split("\n")
-        if any(ord(c) < 0x20 and c != "\n" for c in data[:cut].decode()):
+        if _CONTROL.search(data[:cut].decode()):
             raise _refuse("the text of a note has no control characters")
     except UnicodeDecodeError as error:
         raise _refuse("a note is UTF-8") from error

@@ -93,6 +93,8 @@ def pack_bundle(entries: Sequence[bytes]) -> bytes:
 
 def unpack_bundle(data: bytes, width: int) -> list[bytes]:
     """The entries of a bundle of that many; refuses ``bad-tile`` anything else."""
+    if len(data) > width * (_LENGTH.size + MAX_ENTRY_BYTES):
+        raise Refused("bad-tile", f"an entry bundle of {width} entries is not so large")
     entries, at = [], 0
     while at < len(data):
         end = at + 2 + _LENGTH.unpack_from(data, at)[0] if at + 2 <= len(data) else len(data) + 1

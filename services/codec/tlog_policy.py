@@ -120,6 +120,8 @@ class _Reading:
         self.witnesses: dict[str, NoteKey] = {}
         self.groups: list[Group] = []
         self.quorum: str | None = None
+        self._log_keys: set[bytes] = set()
+        self._witness_keys: set[bytes] = set()
         self._defined: set[str] = set()
         self._grouped: set[str] = set()
 
@@ -139,15 +141,17 @@ class _Reading:
     def _add_log(self, key: NoteKey) -> None:
         if key.kind != ED25519:
             raise Refused("bad-policy", "a log signs with Ed25519")
-        if key.name in self.logs or any(key.public_key == other.public_key for other in self.logs.values()):
+        if key.name in self.logs or key.public_key in self._log_keys:
             raise Refused("bad-policy", f"the log {key.name}, or its key, stands twice")
+        self._log_keys.add(key.public_key)
         self.logs[key.name] = key
 
     def _add_witness(self, name: str, key: NoteKey) -> None:
         if key.kind != COSIGNATURE:
             raise Refused("bad-policy", "a witness signs with cosignature/v1")
-        if any(key.public_key == other.public_key for other in self.witnesses.values()):
+        if key.public_key in self._witness_keys:
             raise Refused("bad-policy", f"the key of {name} stands twice")
+        self._witness_keys.add(key.public_key)
         self._define(name)
         self.witnesses[name] = key
 

@@ -15,6 +15,7 @@ from services.codec.note import MAX_NOTE_BYTES, Note, format_note, parse_note
 from services.kernel.errors import Refused
 
 MAX_PATH = 63
+_MAX_HEAD_BYTES = 4096
 _HEAD = "c2sp.org/tlog-proof@v1"
 _INDEX = re.compile(r"index (0|[1-9][0-9]{0,17})")
 _HASH = re.compile(r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=")
@@ -44,12 +45,13 @@ def format_proof(proof: TlogProof) -> bytes:
 def parse_proof(data: bytes) -> TlogProof:
     """Inverse of :func:`format_proof`; refuses ``bad-proof``, ``bad-note``, ``bad-checkpoint`` anything that it would not write, and a path whose
     length is not that of its index and size."""
+    if len(data) > _MAX_HEAD_BYTES + MAX_NOTE_BYTES:
+        raise Refused("bad-proof", f"a proof has at most {_MAX_HEAD_BYTES + MAX_NOTE_BYTES} bytes")
     head, empty, note = data.partition(b"\n\n")
     lines = head.decode("latin-1").split("\n")
     index = _INDEX.fullmatch(lines[1]) if len(lines) > 1 else None
     if (
-        len(head) > 64 * 64
-        or len(note) > MAX_NOTE_BYTES
+        len(head) > _MAX_HEAD_BYTES
         or not empty
         or lines[0] != _HEAD
         or index is None
