@@ -16,6 +16,7 @@ from services.audit.derivations import Derivations
 from services.audit.live import LiveRooms
 from services.audit.refold import HistoryWorld, Refold, empty_store, states_differ
 from services.audit.sources import Finding, LogSource, place_of
+from services.audit.statements import restate
 from services.audit.verify_log import read_members
 from services.clues.worker import room_of
 from services.codec.envelope import unframe
@@ -102,7 +103,8 @@ class Replay:
             self._fold(refold, derivations, logs, None)
             self._tick(refold, derivations, max(self._horizon_ms(), derivations.last_said_ms()))
             folded[room.name] = refold.folded
-        # (5) derived events
+        # (5) derived events, and what the ledger states of whole days
+        self._tell(*restate(self.source, released, derivations, self._horizon_ms()))
         settled_ms = self._horizon_ms() - SETTLES_MS
         self._tell(*derivations.disagreements(self.source.exchange, settled_ms))
         return ReplayReport(
