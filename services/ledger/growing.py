@@ -20,7 +20,7 @@ from services.codec.tiles import (
     tile_path,
     width_at,
 )
-from services.kernel.errors import Corrupt
+from services.kernel.errors import Corrupt, Refused
 
 File = tuple[str, bytes]
 """Path below the log's prefix, and bytes."""
@@ -46,7 +46,7 @@ class GrowingTree:
         tree._size = size
         tree._levels = [_open_tile(read, level, size) for level in range(_height(size))]
         index, width = divmod(size, WIDTH)
-        tree._entries = read_bundle(read, index, width) if width else []
+        tree._entries = entries_of(read, index, width) if width else []
         if [leaf_hash(entry) for entry in tree._entries] != tree._levels[0]:
             raise Corrupt(f"{bundle_path(index, width)} and {tile_path(0, index, width)} are not of the same entries")
         return tree
@@ -95,6 +95,14 @@ class GrowingTree:
             if level == len(self._levels):
                 self._levels.append([])
             self._levels[level].append(RightEdge().extend(hashes).peaks[0])
+
+
+def entries_of(read: Read, index: int, width: int) -> list[bytes]:
+    """The first entries of a bundle of our own; ``Corrupt`` when it is missing or not of its form."""
+    try:
+        return read_bundle(read, index, width)
+    except Refused as refused:
+        raise Corrupt(f"{bundle_path(index, width)}: {refused.message}") from refused
 
 
 def _height(size: int) -> int:

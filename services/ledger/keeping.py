@@ -17,11 +17,11 @@ from pathlib import Path
 from services.codec.checkpoint import Checkpoint, log_of_origin, parse_checkpoint
 from services.codec.entry import parse_entry
 from services.codec.note import Note, format_note
-from services.codec.tiles import WIDTH, read_bundle, width_at
+from services.codec.tiles import WIDTH, width_at
 from services.kernel.errors import Corrupt
 from services.ledger.files import CANDIDATE, CHECKPOINT, WITNESSED, LogFiles, write_files
 from services.ledger.following import LoggedEntry
-from services.ledger.growing import File, GrowingTree
+from services.ledger.growing import File, GrowingTree, entries_of
 from services.ledger.index import EventIndex, Row
 from services.ledger.partials import drop_outgrown, tidy
 from services.ledger.signing import LogKey, require_continuation, require_same
@@ -178,7 +178,7 @@ class KeptLog:
 
     def _last_entry(self) -> bytes:
         index = (self.size - 1) // WIDTH
-        return read_bundle(self.files.read, index, width_at(0, index, self.size))[-1]
+        return entries_of(self.files.read, index, width_at(0, index, self.size))[-1]
 
     def _pass_floor(self) -> None:
         if self._floor is not None and self._floor.size == self.size:
