@@ -9,11 +9,16 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from connectors.node.config import Basics, City, Member, load_config
+from connectors.node.config import Basics, City, Member, Witnessing, load_config
 
 README = (Path(__file__).resolve().parents[2] / "connectors" / "README.md").read_text("utf-8")
 ROWS = dict(re.findall(r"^\| `([a-z_.0-9]+)` \| ([^|]+) \| [^|]+ \| [^|]+ \|$", README, re.MULTILINE))
-PARTS: dict[str, type[BaseModel]] = {"node": Basics, "participants": Member, "participants.city": City}
+PARTS: dict[str, type[BaseModel]] = {
+    "node": Basics,
+    "witness": Witnessing,
+    "participants": Member,
+    "participants.city": City,
+}
 
 
 def told(field: FieldInfo) -> str:
@@ -22,6 +27,8 @@ def told(field: FieldInfo) -> str:
     default: Any = field.default
     if default is None:
         return "none"
+    if isinstance(default, bool):
+        return str(default).lower()
     return f"{default:g}" if isinstance(default, int | float) else f'`"{default}"`'
 
 
