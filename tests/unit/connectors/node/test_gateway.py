@@ -9,7 +9,7 @@ import pytest
 
 from connectors.node.gateway import BATCH_TYPE, TOKEN_LIFE_S, Gateway, GatewayAway, Took
 from connectors.node.outbox import Waiting
-from connectors.node.wire import Fault
+from connectors.node.wire import Fault, LogLine
 from services.codec.http import AsyncHttpClient
 from services.codec.token import verify
 from services.kernel.errors import Transient
@@ -134,3 +134,42 @@ def test_a_gateway_that_cannot_answer_is_away_for_every_question() -> None:
     ):
         with pytest.raises(GatewayAway):
             asyncio.run(question)
+
+
+def test_the_list_of_logs_and_their_files_are_asked_for_with_a_token() -> None:
+    answering = Answering(200, {"logs": [{"origin": "small/clues/0", "size": 5, "root": "sha256:ab"}]})
+    assert asyncio.run(gateway(answering).logs(NANJING)) == (LogLine("small/clues/0", 5, "sha256:ab"),)
+    assert answering.requests[0].url.path == "/v1/log"
+    answering = Answering(200, b"bytes")
+    assert asyncio.run(gateway(answering).log_file(NANJING, "small/clues/0", "tile/0/000.p/5")) == b"bytes"
+    assert answering.requests[0].url.path == "/v1/log/small/clues/0/tile/0/000.p/5"
+    assert answering.requests[0].headers["authorization"].startswith("Bearer ")
+    assert asyncio.run(gateway(Answering(404, {})).log_file(NANJING, "small/clues/0", "checkpoint")) is None
+
+
+def test_a_file_longer_than_a_note_is_not_read() -> None:
+    with pytest.raises(Transient):
+        asyncio.run(gateway(Answering(200, b"x" * 65_537)).log_file(NANJING, "small/clues/0", "checkpoint"))
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "taken"),
+    [
+        (202, "", None),
+        (400, "bad-note", "400 bad-note"),
+        (401, "bad-signature", "401 bad-signature"),
+        (422, "bad-checkpoint", "422 bad-checkpoint"),
+    ],
+)
+def test_a_cosignature_is_taken_or_refused_for_good(status: int, code: str, taken: str | None) -> None:
+    answering = Answering(status, {"code": code})
+    assert asyncio.run(gateway(answering).cosign(NANJING, "small/clues/0", b"note")) == taken
+    request = answering.requests[0]
+    assert (request.method, request.url.path) == ("POST", "/v1/log/small/clues/0/cosignatures")
+    assert request.content == b"note"
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "unauthenticated"), (404, "not-found"), (429, ""), (503, "")])
+def test_a_cosignature_that_the_gateway_cannot_take_now_is_tried_again(status: int, code: str) -> None:
+    with pytest.raises(GatewayAway):
+        asyncio.run(gateway(Answering(status, {"code": code})).cosign(NANJING, "small/clues/0", b"note"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.node.wire import Fault, read_faults, read_inbox, read_members
+from connectors.node.wire import MOST_LOGS, Fault, LogLine, read_faults, read_inbox, read_logs, read_members
 from services.codec.envelope import Envelope
 from services.kernel.errors import Refused, Transient
 from tests.unit.connectors.small_exchange import HANGZHOU, SmallExchange
@@ -75,3 +75,14 @@ def test_no_document_makes_it_raise_anything_else(document: Any) -> None:
         except Transient:
             continue
         assert not any(isinstance(copy, Envelope) for copy in getattr(found, "copies", ()))
+
+
+def test_the_list_of_logs_is_read_and_what_is_none_is_transient() -> None:
+    body = (
+        b'{"logs": [{"origin": "ipx/clues/0", "size": 5, "root": "sha256:ab"}, {"origin": "ipx/clues/1", "size": "x"}]}'
+    )
+    assert read_logs(body) == (LogLine("ipx/clues/0", 5, "sha256:ab"), LogLine("ipx/clues/1", -1, ""))
+    many = b'{"logs": [' + b",".join([b'{"origin": "ipx/clues/0"}'] * (MOST_LOGS + 1)) + b"]}"
+    for bad in (b"", b"[]", b"{}", b'{"logs": {}}', b'{"logs": [5]}', b'{"logs": [{"origin": "../x"}]}', many):
+        with pytest.raises(Transient):
+            read_logs(bad)
