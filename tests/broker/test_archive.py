@@ -71,6 +71,8 @@ def test_an_archive_is_the_whole_exchange_and_verifies_without_it(made) -> None:
 
     checked = offline(made, "audit", "verify-log", "--archive", str(folder), "--json")
     assert checked.returncode == 0, checked.stdout[-3000:] + checked.stderr[-3000:]
+    replayed = offline(made, "audit", "replay", "--archive", str(folder), "--json")
+    assert replayed.returncode == 0, replayed.stdout[-3000:] + replayed.stderr[-3000:]
 
     record = next(p for p in sorted(folder.glob(f"records/{made.exchange.topics.log('clues')}/*/*.avro")))
     held = record.read_bytes()
