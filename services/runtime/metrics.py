@@ -190,6 +190,13 @@ NODE_UNVERIFIED = Counter(
     "未通过验证、未转交的收件箱副本",
     (CODE,),
 )
+NODE_DISPUTED = Counter(
+    "node",
+    "disputed_statements",
+    "statements of completeness that the node disputed",
+    "节点提出异议的投递完整性声明",
+    (PARTICIPANT,),
+)
 NODE_DELIVERED = Counter("node", "delivered_events", "receipts `delivered` signed", "已签发的送达回执", (PARTICIPANT,))
 NODE_COMMITTED = Counter("node", "committed_events", "receipts `committed` signed", "已签发的接收回执", (PARTICIPANT,))
 NODE_REJECTED = Counter(
