@@ -192,7 +192,7 @@ NODE_UNVERIFIED = Counter(
 )
 NODE_DISPUTED = Counter(
     "node",
-    "disputed_statements",
+    "disputed_events",
     "statements of completeness that the node disputed",
     "节点提出异议的投递完整性声明",
     (PARTICIPANT,),
