@@ -176,6 +176,7 @@ class InboxReader:
         for event, trace in arrived.ids:
             self.teller.info("delivered", event_id=event, trace_id=trace_id(trace), participant=participant)
         for disputed in arrived.disputed:
+            self.teller.count("disputed_events_total", participant=participant)
             self.teller.error(
                 "the exchange states another delivery than this node has; the statement is disputed",
                 participant=participant,
