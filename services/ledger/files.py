@@ -82,9 +82,12 @@ def origins(ledger_dir: Path) -> list[str]:
 def write_files(directory: Path, files: Iterable[tuple[str, bytes]]) -> None:
     """Writes files below a directory so that each is there whole and durable, or not at all, whenever the process or machine dies.
 
-    Each goes to a fresh name and to disk first; then all are renamed, then the directories go to disk.
+    All are written under fresh names, then they go to disk (the first takes most of the others along), then all are renamed, then the directories
+    go to disk.
     """
     written = [(_fresh(directory / path, data), directory / path) for path, data in files]
+    for fresh, _ in written:
+        _sync(fresh, os.O_RDWR)
     for fresh, path in written:
         reach("ledger.fresh")
         fresh.replace(path)
@@ -96,10 +99,7 @@ def write_files(directory: Path, files: Iterable[tuple[str, bytes]]) -> None:
 def _fresh(path: Path, data: bytes) -> Path:
     _make_directory(path.parent)
     fresh = path.with_name(path.name + FRESH)
-    with fresh.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    fresh.write_bytes(data)
     return fresh
 
 
@@ -113,7 +113,11 @@ def _make_directory(path: Path) -> None:
 
 def sync_directory(path: Path) -> None:
     """The names in a directory are on disk when this returns."""
-    opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    opened = os.open(path, flags)
     try:
         os.fsync(opened)
     finally:

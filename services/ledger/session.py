@@ -82,7 +82,7 @@ class Session:
             log.is_unpublished = origin not in known or known[origin].size < log.kept.signed_size
         offsets = {place: log.kept.start_offset() for place, log in self._logs.items()}
         self._consumer.assign({**offsets, self._tools.heads.place: self._gathering.offset})
-        self._tools.telling.log.info("ledger follows", logs=len(self._logs))
+        self._tools.telling.log.info("ledger follows", count=len(self._logs))
 
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Follows the logs until it is told to stop."""

@@ -24,7 +24,7 @@ class LedgerSettings(CommonSettings):
     """Which witnesses make a checkpoint witnessed."""
     ledger_checkpoint_ms: int = Field(default=500, ge=20, le=1000)
     """While a log grows, a checkpoint is signed so often."""
-    ledger_batch_entries: int = Field(default=2048, ge=256, le=65_536)
+    ledger_batch_entries: int = Field(default=4096, ge=256, le=65_536)
     """Entries of one log after which its full tiles are written, checkpoint or not: bounds the memory while it catches up."""
     ledger_hold_s: float = Field(default=12.0, ge=0, le=600)
     """How long the witnesses are offered the same checkpoint, unless it is witnessed before: twice as long as they take to come by."""

@@ -45,7 +45,7 @@ class Telling:
         self.metrics.set(m.LEDGER_SIZE, size, family=family, partition=partition)
         for at_ms in appended_ms:
             self.metrics.observe(m.LEDGER_PROVABLE, max(0, now_ms - at_ms) / 1000)
-        self.log.debug("checkpoint", origin=origin, size=size)
+        self.log.debug("checkpoint", log=origin, count=size)
 
     def standing(self, origin: str, behind: int, checkpoint_age_s: float, unwitnessed_age_s: float) -> None:
         """How a log stands now."""
@@ -62,7 +62,7 @@ class Telling:
 
     def witnessed(self, origin: str, size: int) -> None:
         """A checkpoint met the quorum."""
-        self.log.info("witnessed", origin=origin, size=size)
+        self.log.info("witnessed", log=origin, count=size)
 
     def away(self, error: Exception, wait_s: float) -> None:
         """A session has ended; another is begun after a while."""
