@@ -137,9 +137,6 @@ class Witness:
         except Refused as refused:
             self.teller.warning("a checkpoint was refused", origin=origin, code=refused.code, reason=refused.message)
             return "refused"
-        if offered.origin != origin:
-            self.teller.warning("a checkpoint of another log was served", origin=origin, offered=offered.origin)
-            return "refused"
         seen, is_split = await self.journal.change(
             lambda change: (witness_store.seen(change.db, origin), witness_store.is_split(change.db, origin))
         )

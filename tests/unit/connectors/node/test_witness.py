@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.kit.witness import Status
 from connectors.node import report, witness_store
 from connectors.node.gateway import GatewayAway
 from connectors.node.journal import Journal
@@ -21,9 +22,12 @@ from connectors.node.sealing import Sealer
 from connectors.node.telling import Notebook
 from connectors.node.wire import LogLine
 from connectors.node.witness import Witness
+from services.codec.checkpoint import parse_checkpoint
 from services.codec.cloudevents import envelope_from_structured
 from services.codec.note import COSIGNATURE, NoteKey, cosigned_at, is_signed, parse_note
 from services.codec.strict_json import parse_json
+from services.codec.tiles import Tree
+from services.codec.witness_request import Request, format_request
 from services.events import from_value
 from services.events.receipt import SplitViewFound
 from services.kernel.errors import Transient
@@ -283,6 +287,37 @@ def test_a_cosignature_that_the_exchange_refuses_is_not_posted_for_ever(tmp_path
         made.turn(3)
         assert len(made.gateway.posted) == 1
         assert made.rows("select state from cosignatures") == [("refused",)]
+
+
+def test_what_was_not_posted_before_a_split_view_is_not_posted_after_it(tmp_path: Path) -> None:
+    with stand(tmp_path) as made:
+        made.gateway.posts_away = True
+        with pytest.raises(Transient):
+            made.turn()
+        made.gateway.posts_away = False
+        made.gateway.trees[ORIGIN] = made.log.fork(250).grow(80, "other")
+        assert made.turn() == {ORIGIN: "split"}
+        assert made.gateway.posted == []
+
+
+def test_a_split_view_that_is_found_meanwhile_stops_the_cosigning_too(tmp_path: Path) -> None:
+    """The core is asked within the transaction, so what another round stored a moment ago counts."""
+    with stand(tmp_path) as made:
+        made.turn()
+        made.gateway.trees[ORIGIN] = made.log.fork(250).grow(80, "other")
+        made.turn()
+        log = made.log.grow(1)
+        request = format_request(Request(300, log_proof(log, 300), log.checkpoint()))
+        keys, offered = [key_of()], parse_checkpoint(parse_note(log.checkpoint()).text)
+        answer = made.run(
+            made.journal.change(lambda change: made.witness._judge(change, request, offered, log.checkpoint(), keys))
+        )
+        assert answer.status is Status.UNKNOWN_LOG
+        assert made.rows("select size from witnessed") == [(300,)]
+
+
+def log_proof(log: SmallLog, old_size: int) -> tuple[bytes, ...]:
+    return Tree(log.tiles().get, log.size).consistency(old_size)
 
 
 def test_an_operator_clears_a_split_view_and_the_tree_that_was_seen_goes_on(tmp_path: Path) -> None:
