@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 
 import psycopg
@@ -138,6 +139,28 @@ def test_an_event_that_a_room_never_derived_is_found_although_its_key_signed_it(
         assert forged.statement.id in document["findings"][0]["sentence"]
         code, document = made.audit("fsck")
         assert (code, [f["code"] for f in document["findings"]]) == (1, ["id-not-derived"])
+
+
+def test_an_exchange_under_load_is_found_clean_at_any_moment(make_exchange) -> None:
+    with make_exchange() as exchange, whole(exchange) as made:
+        made.rig.propose(made.rig.clues(5, start=100))
+        ended = threading.Event()
+
+        def traffic() -> None:
+            for number in range(200, 10_000, 20):
+                if ended.wait(0.1):
+                    return
+                made.rig.propose(made.rig.clues(20, start=number))
+
+        thread = threading.Thread(target=traffic)
+        thread.start()
+        try:
+            seen = [made.audit(name) for name in ("fsck", "verify-log", "replay", "fsck")]
+        finally:
+            ended.set()
+            thread.join()
+        assert [(code, document["good"]) for code, document in seen] == [(0, True)] * 4, seen
+        assert seen[3][1]["entries"] > seen[0][1]["entries"]
 
 
 def test_both_say_it_in_words_too(worked: Whole) -> None:
