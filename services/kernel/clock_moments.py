@@ -4,6 +4,7 @@ A moment carries the time at which a thing happened, never the time at which it 
 counted from its own time, and the same facts give the same answer in every order of arrival.
 """
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -76,15 +77,15 @@ def standstills(moments: Iterable[Moment], grounds: Collection[str]) -> tuple[St
 
 def _paired(starts: list[int], ends: list[int]) -> list[tuple[int, int | None]]:
     pairs: list[tuple[int, int | None]] = []
-    waiting = starts
+    waiting = 0  # the first start that no end has answered
     for end in ends:
-        before = [start for start in waiting if start < end]
-        if before:
-            pairs.append((before[0], end))
-            waiting = waiting[len(before) :]
-        elif waiting and waiting[0] == end:
-            waiting = waiting[1:]
-    return [*pairs, *((start, None) for start in waiting[:1])]
+        before = bisect_left(starts, end, lo=waiting)
+        if before > waiting:
+            pairs.append((starts[waiting], end))
+            waiting = before
+        elif waiting < len(starts) and starts[waiting] == end:
+            waiting += 1
+    return [*pairs, *((start, None) for start in starts[waiting : waiting + 1])]
 
 
 def _merged(stretches: list[Standstill]) -> tuple[Standstill, ...]:
