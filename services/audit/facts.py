@@ -19,9 +19,9 @@ _LIMIT: Final = 100
 _TABLES: Final = """
 create table delivered (recipient integer, log integer, number integer, print blob, seq integer, at integer, later integer);
 create table copied (recipient integer, log integer, number integer, print blob, at integer);
-create table logged (id blob, log integer, seq integer, digest blob, at integer, later integer);
+create table logged (id blob, log integer, seq integer, digest text, at integer, later integer);
 create table caused (cause blob, log integer, seq integer, at integer);
-create table told (log integer, seq integer, digest blob, owner integer, at integer);
+create table told (log integer, seq integer, digest text, owner integer, at integer);
 create table receipted (event blob, recipient integer, of_log integer, number integer, log integer, seq integer, at integer);
 """
 _INDEXES: Final = """

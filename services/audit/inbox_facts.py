@@ -80,9 +80,8 @@ class InboxFacts:
         owner = self.facts.number_of(self.owner)
         for item in value["outcomes"]:
             if item["outcome"] in _TOLD:
-                digest = bytes.fromhex((item["statement"] or "").removeprefix("sha256:"))
                 log = self.facts.number_of(item["log"] or "")
-                self.facts.add("told", (log, item["seq"], digest, owner, record.offset))
+                self.facts.add("told", (log, item["seq"], item["statement"], owner, record.offset))
         return found
 
     def _numbers(self, record: RawRecord, numbered: Numbered, value: dict[str, Any]) -> list[Finding]:

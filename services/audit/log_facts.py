@@ -21,7 +21,7 @@ from services.codec.statement import format_statement
 from services.events import from_value
 from services.events.receipt import Committed, Delivered, NotCommitted, Rejected, StepMissing
 from services.kernel.errors import Refused
-from services.kernel.ids import uuid8
+from services.kernel.ids import is_event_id, uuid8
 from services.runtime.records import RawRecord, log_of
 
 DERIVING: Final = ("exchange.clues", "exchange.receipts")
@@ -63,7 +63,7 @@ class LogFacts:
             sentence = f"{refused.code}: {refused.message}"
             return [Finding("bad-record", record.topic, record.partition, sentence, record.offset)]
         statement = entry.statement
-        digest = hashlib.sha256(format_statement(statement)).digest()
+        digest = f"sha256:{hashlib.sha256(format_statement(statement)).hexdigest()}"
         number = self._facts.number_of(log)
         self._facts.add("logged", (_uuid(statement.id), number, entry.seq, digest, record.offset, int(is_later)))
         self._receipt(record, entry, schema, value, number)
@@ -130,4 +130,5 @@ def _copy_print(
 
 
 def _uuid(event_id: str) -> bytes:
-    return bytes.fromhex(event_id.replace("-", ""))
+    """The 16 bytes of an event id; of what is none, its letters: no id is equal to them."""
+    return bytes.fromhex(event_id.replace("-", "")) if is_event_id(event_id) else event_id.encode()

@@ -243,6 +243,28 @@ def test_a_receipt_of_a_delivery_that_never_was_is_named() -> None:
     ]
 
 
+@pytest.mark.parametrize("changes", [{"statement": "sha256:zz"}, {"statement": None}, {"log": None}, {"seq": None}])
+def test_an_outcome_of_nonsense_is_an_outcome_without_entry(changes: dict[str, object]) -> None:
+    whole = exchange()
+    schema = town.released().named(OutcomesRecorded.TYPE)
+    writer = OutcomeWriter(schema, IDS[schema.name], town.signer("exchange.admission"))
+    items = [admitted(whole.made.logged[CLUES][0], **changes)]
+    [one], _ = writer.write("t.credit.in/0", town.NANJING, items, SourceNumbers(), format_instant(town.NOW_MS + 1))
+    whole.put(town.NANJING, one.headers, one.value)
+    assert whole.codes() == ["outcome-without-entry"]
+
+
+def test_a_receipt_of_no_event_is_named() -> None:
+    whole = exchange()
+    _, envelope = envelope_from_record(
+        whole.made.logged[RECEIPT_LOG][0].headers, whole.made.logged[RECEIPT_LOG][0].value
+    )
+    schema = town.released().with_digest(envelope.statement.schema)
+    value = {**schema.decode(envelope.body), "event": "not an id", "log": "x"}
+    whole.made.change_envelope(RECEIPT_LOG, 0, body=schema.encode(value))
+    assert "receipt-without-delivery" in whole.codes()
+
+
 def test_a_log_record_that_cannot_be_read_is_named() -> None:
     whole = exchange()
     whole.made.put(CLUES, 0, b"")
