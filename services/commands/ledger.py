@@ -36,6 +36,7 @@ from services.runtime.topics import Topics, load_topics
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 _MEMBERS_S = 30.0
+_STATES = {"witnessed": ("green", "已见证"), "not yet": ("yellow", "待见证"), "stale": ("red", "逾时未见证")}
 
 
 @click.group("ledger")
@@ -166,7 +167,7 @@ def _origins(settings: LedgerSettings) -> list[str]:
 
 def _row(line: LogLine, now_ms: int) -> tuple[str, ...]:
     standing = line.standing
-    colour = {"witnessed": "green", "not yet": "yellow", "stale": "red"}[standing.state]
+    colour, zh = _STATES[standing.state]
     waits = f" ({standing.waiting_s(now_ms):.0f} s)" if standing.waiting_since_ms is not None else ""
     unsigned = {None: "-", 0: "0"}.get(line.unsigned_most, f"≤ {line.unsigned_most}")
     return (
@@ -175,7 +176,7 @@ def _row(line: LogLine, now_ms: int) -> tuple[str, ...]:
         unsigned,
         f"{line.checkpoint_age_s:.1f} s",
         str(standing.witnessed_size),
-        f"[{colour}]{standing.state}[/]{waits}",
+        f"[{colour}]{standing.state} {zh}[/]{waits}",
         ", ".join(standing.cosigners) or "-",
     )
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.note import Note, parse_note
 from services.ledger.keeping import KeptLog
 from services.ledger.merging import Cosignatures
-from services.ledger.signing import LogKey
 
 
 @dataclass(slots=True)
@@ -31,10 +29,9 @@ class Followed:
     """When the entries that no checkpoint holds were appended, of those that came live."""
 
     @classmethod
-    def open(cls, directory: Path, key: LogKey, family: str, batch_entries: int, now_s: float) -> Followed:
-        """From what is on disk; ``Corrupt`` when that does not fit together."""
-        kept = KeptLog(directory, key, batch_entries=batch_entries)
-        cosignatures = Cosignatures(key.note_key)
+    def open(cls, kept: KeptLog, family: str, now_s: float) -> Followed:
+        """From what is on disk."""
+        cosignatures = Cosignatures(kept.key.note_key)
         for data in (kept.files.witnessed(), kept.files.candidate(), kept.files.checkpoint()):
             if data is not None:
                 cosignatures.remember(parse_note(data))

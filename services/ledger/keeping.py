@@ -4,7 +4,7 @@ The order of writing, each step durable before the next; a crash test kills the 
 
 1. the index rows of the entries
 2. bundles and tiles that are full
-3. the open bundle and tiles, for the size that is to be signed
+3. the open bundle and tiles, and the edge of the second tree, for the size that is to be signed
 4. the checkpoint, after the rules of ``signing.py``: what was signed is kept before anybody sees it
 5. open tiles of the size before go once their full one is there
 6. (``run.py``) the checkpoint in the topic
@@ -24,6 +24,7 @@ from services.ledger.following import LoggedEntry
 from services.ledger.growing import File, GrowingTree, entries_of
 from services.ledger.index import EventIndex, Row
 from services.ledger.partials import drop_outgrown, tidy
+from services.ledger.second_tree import SecondTree
 from services.ledger.signing import LogKey, require_continuation, require_same
 from services.runtime.faults import reach
 
@@ -31,8 +32,8 @@ from services.runtime.faults import reach
 class KeptLog:
     """The files of one log, and the tree that grows in them; of one thread."""
 
-    def __init__(self, directory: Path, key: LogKey, *, batch_entries: int) -> None:
-        """Reads back what is there: ``Corrupt`` when tiles and checkpoint do not fit one another."""
+    def __init__(self, directory: Path, key: LogKey, *, batch_entries: int, sm3: bool = False) -> None:
+        """Reads back what is there: ``Corrupt`` when tiles and checkpoint do not fit one another. ``sm3`` keeps the second tree too."""
         self.files = LogFiles(directory)
         self.key = key
         self.log = log_of_origin(key.origin)
@@ -46,6 +47,7 @@ class KeptLog:
         self._rows: list[Row] = []
         self._index = EventIndex(directory)
         self._tree = self._reopen()
+        self._second = SecondTree(self.files.read, self.signed) if sm3 else None
         self._last = self._last_entry() if self._tree.size else None
         self._next_seq = self._tree.size
 
@@ -99,6 +101,8 @@ class KeptLog:
         self._rows.append((logged.event_id, logged.seq, logged.offset))
         if logged.seq == self.size:
             self._pending += self._tree.append(logged.entry)
+            if self._second is not None:
+                self._second.append(logged.entry)
             self._pass_floor()
         elif logged.seq == self.size - 1 and logged.entry != self._last:
             raise Corrupt(f"{self.log}@{logged.offset}: seq {logged.seq} is not the entry that was signed")
@@ -125,12 +129,15 @@ class KeptLog:
         """Writes what is full, and what is open at the present size."""
         self.write()
         self._write_tiles(self._tree.partials())
+        if self._second is not None:
+            write_files(self._directory, [self._second.file()])
         reach("ledger.step3")  # (3) open tiles
 
     def restore(self, note: Note) -> None:
         """Takes over a checkpoint that was signed before; ``Corrupt`` when the tree or its tiles, which are on disk, do not give it."""
         checkpoint = parse_checkpoint(note.text)
         require_same(checkpoint, self.size, self._tree.root())
+        self._require_second(checkpoint)
         require_continuation(None, checkpoint, self.files.read)
         self.store_checkpoint(note)
         self.signed = checkpoint
@@ -138,7 +145,8 @@ class KeptLog:
     def sign(self) -> Note:
         """Writes what is open too and signs a checkpoint of the present size; the note, which is on disk. ``Corrupt``: nothing was signed."""
         self.write_open()
-        new = Checkpoint(self.key.origin, self.size, self._tree.root())
+        extensions = () if self._second is None else (self._second.line(),)
+        new = Checkpoint(self.key.origin, self.size, self._tree.root(), extensions)
         require_continuation(self.signed, new, self.files.read)
         note = self.key.sign(new)
         self.store_checkpoint(note)
@@ -183,7 +191,12 @@ class KeptLog:
     def _pass_floor(self) -> None:
         if self._floor is not None and self._floor.size == self.size:
             require_same(self._floor, self.size, self._tree.root())
+            self._require_second(self._floor)
             self._floor = None
+
+    def _require_second(self, checkpoint: Checkpoint) -> None:
+        if self._second is not None:
+            self._second.require(checkpoint)
 
     def _write_tiles(self, files: list[File]) -> None:
         """A tile once written is never changed: the same bytes are left, others are ``Corrupt``."""

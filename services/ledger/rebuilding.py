@@ -26,6 +26,7 @@ from services.ledger.files import CHECKPOINT, INDEX, LogFiles, sync_directory
 from services.ledger.following import LogConsumer, Place, read_entry, read_to_end
 from services.ledger.heads import read_head
 from services.ledger.keeping import KeptLog
+from services.ledger.second_tree import EDGE
 from services.ledger.settings import LedgerSettings
 from services.ledger.signing import LogKey
 from services.runtime.topics import Topics
@@ -73,7 +74,9 @@ class Rebuilding:
         """Steps 2 to 4 for one log. ``Corrupt`` when the log is not the one that was signed; then nothing has changed."""
         fresh = self._work / FRESH / wanted.origin
         shutil.rmtree(fresh, ignore_errors=True)
-        kept = KeptLog(fresh, wanted.key, batch_entries=self._settings.ledger_batch_entries)
+        kept = KeptLog(
+            fresh, wanted.key, batch_entries=self._settings.ledger_batch_entries, sm3=self._settings.ledger_sm3
+        )
         try:
             self._grow(kept, wanted, told)  # (2)
             kept.restore(wanted.note)  # (3)
@@ -131,7 +134,7 @@ class Rebuilding:
         current, old = self._settings.files_dir / origin, self._work / OLD / origin
         if current.is_dir():
             for path in current.iterdir():
-                if path.is_file() and path.name != CHECKPOINT and not path.name.startswith(INDEX):
+                if path.is_file() and path.name not in (CHECKPOINT, EDGE) and not path.name.startswith(INDEX):
                     shutil.copy2(path, fresh / path.name)
             sync_directory(fresh)
             shutil.rmtree(old, ignore_errors=True)

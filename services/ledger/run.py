@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from services.codec import sm2
 from services.codec.keys import Ed25519Signer, parse_private
 from services.codec.log_keys import LEDGER
 from services.kernel.errors import BadSettings, Corrupt, Transient
@@ -76,7 +77,12 @@ class Ledger:
         self._stopping.set()
 
     def run(self) -> None:
-        """Works until it is stopped. Waits out every ``Transient``; raises ``Corrupt`` after ``/readyz`` has said so for a while."""
+        """Works until it is stopped. Waits out every ``Transient``; raises ``Corrupt`` after ``/readyz`` has said so for a while.
+
+        Refuses ``unknown-suite`` at once when SM3 is asked for and the extra ``gm`` is not installed.
+        """
+        if self._settings.ledger_sm3:
+            sm2.library()
         with alone(self._settings.files_dir):
             try:
                 self._sessions()

@@ -20,6 +20,7 @@ from services.ledger.followed import Followed
 from services.ledger.following import Brought, LogConsumer, Place, read_entry, read_to_end
 from services.ledger.gathering import Gathering
 from services.ledger.heads import Heads
+from services.ledger.keeping import KeptLog
 from services.ledger.quorum import Quorum
 from services.ledger.settings import LedgerSettings
 from services.ledger.signing import LogKey
@@ -118,8 +119,13 @@ class Session:
         settings = self._tools.settings
         origin = origin_of(f"{topic}/{partition}")
         family = topic.removeprefix(f"{settings.exchange_name}.")
-        key = LogKey.of(self._tools.signer, origin)
-        log = Followed.open(settings.files_dir / origin, key, family, settings.ledger_batch_entries, time.monotonic())
+        kept = KeptLog(
+            settings.files_dir / origin,
+            LogKey.of(self._tools.signer, origin),
+            batch_entries=settings.ledger_batch_entries,
+            sm3=settings.ledger_sm3,
+        )
+        log = Followed.open(kept, family, time.monotonic())
         self._logs[topic, partition] = self._by_origin[origin] = log
 
     def _read_heads(self) -> dict[str, Checkpoint]:

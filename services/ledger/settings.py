@@ -26,6 +26,8 @@ class LedgerSettings(CommonSettings):
     """While a log grows, a checkpoint is signed so often."""
     ledger_batch_entries: int = Field(default=4096, ge=256, le=65_536)
     """Entries of one log after which its full tiles are written, checkpoint or not: bounds the memory while it catches up."""
+    ledger_sm3: bool = False
+    """Whether a tree over SM3 (国密) is kept beside the one over SHA-256; needs the extra ``gm``."""
     ledger_hold_s: float = Field(default=12.0, ge=0, le=600)
     """How long the witnesses are offered the same checkpoint, unless it is witnessed before: twice as long as they take to come by."""
     ledger_stale_s: float = Field(default=60.0, gt=0)

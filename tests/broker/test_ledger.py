@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 
 from services.codec.checkpoint import open_checkpoint
+from services.codec.sm3_tree import Sm3Edge
+from services.codec.sm3_tree import leaf_hash as sm3_leaf_hash
 from services.ledger.signing import LogKey
 from services.runtime.topics import load_topics
 from tests.broker.ledger_rig import FAMILY, PARTITIONS, SIGNER, Rig, clues, ledger_rig, tile_files, verify
@@ -49,10 +52,12 @@ def test_a_lost_directory_is_made_again_and_signed_on_from_what_the_topic_holds(
         before = rig.checkpoint(0)
         shutil.rmtree(rig.directory)
         rig.writer.write(clues(1, start=600, partition=0))
-        process = rig.start()
+        process = rig.start(IPX_LEDGER_SM3="true")  # a tree over SM3 may begin at any time
         rig.wait_signed({0: 601}, process)
         process.stop()
         assert verify(rig, 0) == 601
+        extension = b64encode(Sm3Edge().extend(map(sm3_leaf_hash, rig.entries(0))).root()).decode()
+        assert (rig.checkpoint(0) or before).extensions == (f"sm3 {extension}",)
         heads = [open_checkpoint(note, rig.key(0))[0] for _, note in rig.heads()]
         assert [head.size for head in heads] == sorted({head.size for head in heads})
         assert before in heads
