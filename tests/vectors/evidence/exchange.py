@@ -7,20 +7,24 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import rfc8785
+
 from services.audit.evidence import Made, compose, withheld_but, withheld_from
-from services.codec.checkpoint import Checkpoint, format_checkpoint, origin_of
+from services.codec.checkpoint import Checkpoint, format_checkpoint, origin_of, parse_checkpoint
 from services.codec.content import new_disclosure
 from services.codec.entry import Delivery, Entry, format_entry
 from services.codec.envelope import Draft, Envelope, prepare
+from services.codec.evidence import Evidence, MemberEvidence, in_order
 from services.codec.keys import Ed25519Signer, PublicKey, signer_from_seed
 from services.codec.log_keys import LEDGER, log_key, log_signer
 from services.codec.merkle import leaf_hash, levels_of
-from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, sign_note
+from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, parse_note, sign_note
 from services.codec.released import ReleasedSchemas, load_released
 from services.codec.schema import EventSchema
 from services.codec.signature import sign, sign_batch
-from services.codec.tiles import HASH, HEIGHT, WIDTH, bundle_path, new_tiles, pack_bundle, tile_path, width_at
+from services.codec.tiles import HASH, HEIGHT, WIDTH, Tree, bundle_path, new_tiles, pack_bundle, tile_path, width_at
 from services.codec.tlog_policy import Policy, parse_policy
+from services.codec.tlog_proof import TlogProof
 from services.events import to_value
 from services.events.member import (
     AgreementProposed,
@@ -146,6 +150,11 @@ class Log:
         self.note = format_note(Note(text, tuple(lines)))
 
 
+def _head(log: Log) -> tuple[Note, Tree]:
+    note = in_order(parse_note(log.note or b""))
+    return note, Tree(log.read, parse_checkpoint(note.text).size)
+
+
 class Exchange:
     """Says events as admission would, in memory."""
 
@@ -154,7 +163,7 @@ class Exchange:
         self.clues = Log(CLUES)
         self.history = History(log=MEMBERS, schema_of=schema_of, root=self.root)
         self._entropy = CountedEntropy()
-        self._said = 0
+        self.said = 0
         self._copies: dict[tuple[str, str], int] = {}
 
     @property
@@ -208,11 +217,11 @@ class Exchange:
         **said: str,
     ) -> Envelope:
         """An event at the end of a log; with ``schema`` by another one than was released."""
-        self._said += 1
-        time_ms = NOW_MS + self._said
+        self.said += 1
+        time_ms = NOW_MS + self.said
         schema = schema or first_release(event_type)
         draft = Draft(
-            id=uuid7(time_ms, self._said.to_bytes(10, "big")),
+            id=uuid7(time_ms, self.said.to_bytes(10, "big")),
             source=key.public.participant,
             subject=subject,
             time=format_instant(time_ms),
@@ -268,6 +277,27 @@ class Exchange:
             self.history.since(0, self.history.size),
             schema_of=schema_of,
             withheld=withheld,
+        )
+
+    def by_hand(self, log: Log, seq: int, records: Collection[int], **schemas: EventSchema) -> Evidence:
+        """An evidence of these entries as they stand, right or wrong: what a dishonest exchange could hand out."""
+        members, members_tree = _head(self.members)
+        note, tree = _head(log)
+        envelope = log.envelopes[seq]
+        parts = [self.members.envelopes[number] for number in records]
+        known = {schema.digest_text: schema for schema in schemas.values()}
+        named = {one.statement.schema for one in (envelope, *parts)}
+        return Evidence(
+            entry=(envelope.entry or "").encode(),
+            body=envelope.body,
+            disclosure=envelope.salts,
+            proof=TlogProof(seq, tree.inclusion(seq), note),
+            members_checkpoint=members,
+            members=tuple(
+                MemberEvidence((one.entry or "").encode(), one.body, one.salts, members_tree.inclusion(number))
+                for number, one in zip(records, parts, strict=True)
+            ),
+            schemas={digest: rfc8785.dumps((known.get(digest) or schema_of(digest)).json) for digest in named},
         )
 
     def policy(self, quorum: str = "two") -> Policy:

@@ -133,6 +133,18 @@ def test_a_stamp_over_another_checkpoint_is_refused_whoever_is_named(authority: 
     assert last_step(exchange, wrong, *stamp.authorities(authority.ca)).code == "bad-stamp"
 
 
+def test_a_stamp_from_before_the_event_was_admitted_is_refused(tmp_path: Path) -> None:
+    authority = Authority.made(tmp_path)
+    exchange = town()
+    exchange.said = 4_000_000_000_000  # more than a century later
+    envelope = exchange.publish(ACCEPTED, accepted(), HANGZHOU, addressee=NANJING)
+    exchange.members.sign()
+    exchange.clues.sign(at_s=(1_790_000_000_000 + exchange.said) // 1000 + 60)
+    evidence = exchange.evidence(envelope).evidence
+    early = replace(evidence, stamp=token_of(authority, evidence.proof.note.text))
+    assert last_step(exchange, early, *stamp.authorities(authority.ca)).code == "time-in-future"
+
+
 def test_without_the_extra_a_stamp_is_said_not_to_be_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     exchange = town()
     evidence = replace(evidence_of(exchange), stamp=b"x")
