@@ -43,6 +43,8 @@ from services.members.split_view import keys_of_log
 
 _AWAY: Final = Backoff(first_s=1, factor=2, most_s=60, jitter=0.5)
 _MOST_TILES: Final = 128
+_SPREAD: Final = 0.2
+"""How much of the pause chance may leave out, so that the nodes of a country do not come all at once."""
 _LOOK_AT_ALL_EVERY: Final = 12
 """In the rounds between, a log whose size and root in the list are those that were cosigned is not looked at."""
 _CANDIDATE: Final = "candidate"
@@ -88,7 +90,7 @@ class Witness:
             try:
                 await self.once()
                 self._failures = 0
-                pause_s = self.every_s
+                pause_s = self.every_s * (1 - _SPREAD * chance(self.entropy))
             except Transient as error:
                 self._failures += 1
                 asked = error.wait_s if isinstance(error, GatewayAway) else None
@@ -97,7 +99,12 @@ class Witness:
             await asyncio.sleep(pause_s)
 
     async def once(self) -> dict[str, str]:
-        """One round over all logs; what came of each that was looked at. ``Transient`` when the gateway is away for some of it."""
+        """One round over all logs; what came of each that was looked at. ``Transient`` when the gateway is away for some of it.
+
+        Before the members log is read, no key of a log is known and nothing is looked at.
+        """
+        if self.registry().founded is None:
+            return {}
         logs = await self.gateway.logs(self.speaker)
         sizes = await self.journal.change(lambda change: witness_store.listed(change.db))
         look_at_all = self._round % _LOOK_AT_ALL_EVERY == 0

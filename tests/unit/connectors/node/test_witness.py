@@ -32,6 +32,7 @@ from services.events import from_value
 from services.events.receipt import SplitViewFound
 from services.kernel.errors import Transient
 from services.kernel.ports import CountedEntropy
+from services.members.registry import EMPTY
 from tests.unit.connectors.small_exchange import HANGZHOU, NANJING, RELEASED, SmallExchange, signer_of
 from tests.unit.connectors.small_log import ORIGIN, SmallLog, checkpoint_note, join_ledger, key_of
 
@@ -149,6 +150,16 @@ def test_a_first_checkpoint_is_cosigned_stored_and_posted_by_each_participant(tm
         assert made.rows("select origin, size from witnessed") == [(ORIGIN, 300)]
         assert set(made.rows("select state from cosignatures")) == {("sent",)}
         assert made.teller.counts["sent_cosignatures_total", (("participant", NANJING),)] == 1
+
+
+def test_nothing_is_looked_at_before_the_members_log_is_read(tmp_path: Path) -> None:
+    with stand(tmp_path) as made:
+        read = made.witness.registry
+        made.witness.registry = lambda: EMPTY
+        assert made.turn() == {}
+        assert made.gateway.asked == []
+        made.witness.registry = read
+        assert made.turn() == {ORIGIN: "cosigned"}
 
 
 def test_growth_is_cosigned_by_the_tiles_and_quiet_logs_are_let_alone(tmp_path: Path) -> None:
