@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.audit.archive_files import ArchiveFiles
 from services.audit.archive_manifest import (
     MANIFEST,
     NOTE,
@@ -19,8 +20,28 @@ from services.audit.archive_manifest import (
     parse_manifest,
     sign_manifest,
 )
+from services.audit.archive_period import Period
+from services.audit.archive_reading import ArchiveSource, open_archive
+from services.audit.archive_writing import ArchiveWriter
+from services.audit.sources import entry_of, place_of
+from services.audit.verify_log import LogChecker
+from services.codec.checkpoint import origin_of
 from services.codec.container import ContainerWriter, read_container
-from tests.unit.services.audit.archive_scene import LEDGER, Scene, read_all, refused
+from services.codec.entry import parse_entry
+from services.codec.log_keys import LEDGER as LEDGER_ID
+from services.kernel.codes import day_of
+from services.kernel.data import SCHEMAS_DIR
+from services.kernel.instants import parse_instant
+from services.kernel.ports import SettableClock
+from services.ledger.files import CHECKPOINT, write_files
+from services.runtime.topics import Topics
+from tests.unit.services.admission.desk import sealed
+from tests.unit.services.audit.archive_scene import LEDGER, Kafka, Message, Scene, read_all, refused
+from tests.unit.services.audit.lived import registry_of
+from tests.unit.services.audit.vault import ADMITTED_MS, Vault, vault
+from tests.unit.services.audit.vault import CLUES as VAULT_CLUES
+from tests.unit.services.ledger.test_completeness import DAY, T0
+from tests.unit.services.members import town
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +120,53 @@ def test_a_container_that_the_manifest_fits_is_still_not_believed(archived):
         resealed(folder, CLUES, wrong)
         error = refused(lambda: read_all(archived.open("resealed")))
         assert (error.code, error.field) == ("bad-archive", CLUES)
+
+
+def archived_vault(folder: Path, made: Vault, period: Period) -> ArchiveSource:
+    """A vault, whose records are real and signed, as Kafka and ledger would hold it; archived and opened."""
+    kafka = Kafka()
+    for log, records in made.logged.items():
+        place = place_of(log)
+        kafka.topics[place] = [
+            Message(place, r.offset, parse_instant(parse_entry(entry_of(r)).admitted), b"k", list(r.headers), r.value)
+            for r in records
+        ]
+        origin = origin_of(log)
+        note = made.notes[origin][-1]
+        write_files(folder / "ledger" / origin, [*made.kept_tiles[origin].items(), (CHECKPOINT, note)])
+        kafka.put(("t.checkpoints", 0), T0, [], note, origin.encode())
+    writer = ArchiveWriter(
+        reader=kafka,
+        start_of=kafka.start_of,
+        topics=Topics("t"),
+        ledger_dir=folder / "ledger",
+        schemas_dir=SCHEMAS_DIR,
+        period=period,
+        clock=SettableClock(ADMITTED_MS + 30 * DAY),
+        signer=town.signer(LEDGER_ID),
+        tool="ipx test",
+        on_progress=lambda _folder, _offset: None,
+    )
+    writer.write(ArchiveFiles(folder / "archive"))
+    return open_archive(folder / "archive", made.root)
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "entries"), [((None, None), 0, 9), ((1, 1), 3, 3), ((0, 0), 0, 3), ((2, None), 6, 3)]
+)
+def test_a_period_is_verified_with_its_signatures_and_its_place_in_the_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: tuple[int | None, int | None], first: int, entries: int
+) -> None:
+    made = vault(3, signed_at=())
+    registry, numbers = registry_of(made), {"330100.market_regulator": 3, "330100.ip_office": 3}
+    for number in range(3, 9):
+        monkeypatch.setattr("tests.unit.services.audit.vault.ADMITTED_MS", ADMITTED_MS + number // 3 * DAY)
+        made.append(VAULT_CLUES, sealed(number=number), registry, numbers)
+    made.sign(VAULT_CLUES)
+    made.keep_tiles(VAULT_CLUES)
+    today = day_of(ADMITTED_MS)
+    period = Period(*(None if day is None else today + day for day in days))
+    source = archived_vault(tmp_path, made, period)
+    with LogChecker(source, signatures=True, processes=0) as checker:
+        report = checker.check(VAULT_CLUES)
+    assert (report.findings, report.entries, source.first_seq(VAULT_CLUES)) == ((), entries, first)
