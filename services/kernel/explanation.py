@@ -6,6 +6,7 @@ Only what the course and the calendar hold is said; nothing is counted here agai
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from services.kernel.calendar import Calendar
@@ -15,6 +16,7 @@ from services.kernel.codes import day_of
 from services.kernel.course import Course, Grant, Unheeded
 from services.kernel.instants import format_day
 
+_text: Final = lru_cache(maxsize=4096)(format_day)  # every sentence names days, and a burst of clocks the same ones
 _MINUTE_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000
 _CST_MS: Final = 8 * 3_600_000
@@ -96,7 +98,7 @@ def _start(rule: ClockRule, run: Course) -> Line:
             f"{why.zh}：自 {moment} {after_zh}{again_zh}起算 {length_zh}",
             f"{_capital(why.en)}: {length_en} counted{again_en} from {after_en}{moment}",
         )
-    day = format_day(day_of(begin.at_ms))
+    day = _text(day_of(begin.at_ms))
     return (
         f"{why.zh}：自 {day} 次日{again_zh}起算 {length_zh}",
         f"{_capital(why.en)}: {length_en} counted{again_en} from the day after {day}",
@@ -104,7 +106,7 @@ def _start(rule: ClockRule, run: Course) -> Line:
 
 
 def _grant(grant: Grant, rule: ClockRule) -> Line:
-    day, extension = format_day(day_of(grant.at_ms)), grant.extension
+    day, extension = _text(day_of(grant.at_ms)), grant.extension
     if grant.added is None:
         return f"，{day} {extension.zh}，未定新的期限", f", on {day} {extension.en}, no new term stated"
     zh, en = _length(grant.added, rule.unit)
@@ -133,7 +135,7 @@ def _skipped(rule: ClockRule, run: Course, calendar: Calendar) -> Iterator[Line]
         yield f"，跳过{zh}", f", leaving out {en}"
     worked = calendar.worked_weekends(after, until)
     if worked:
-        days = [format_day(day) for day in worked]
+        days = [_text(day) for day in worked]
         yield f"，调休上班的 {'、'.join(days)} 计入", f", counting the worked weekend days {', '.join(days)}"
 
 
@@ -142,7 +144,7 @@ def _moved(run: Course, calendar: Calendar) -> Iterator[Line]:
         return
     holiday = calendar.holiday(run.end.nominal_day)
     why_zh, why_en = ("周末", "a weekend") if holiday is None else (f"{holiday.zh}假期", holiday.en)
-    day, due = format_day(run.end.nominal_day), format_day(run.end.due_day)
+    day, due = _text(run.end.nominal_day), _text(run.end.due_day)
     yield f"，最后一日 {day} 为{why_zh}，顺延至 {due}", f", its last day {day} falls on {why_en} and moves to {due}"
 
 
@@ -150,7 +152,7 @@ def _end(account: Account, run: Course) -> Line:
     if run.end is None:
         return "。", ". "
     if account.rule.unit != "hour":
-        day = format_day(run.end.due_day)
+        day = _text(run.end.due_day)
         return f"，{day} 届满。", f", and ends on {day}. "
     moment = _minute(run.end.due_ms)
     if account.alarm_at is None:
@@ -274,11 +276,11 @@ def _capital(sentence: str) -> str:
 
 
 def _span(first: int, last: int, between: str) -> str:
-    return format_day(first) if first == last else f"{format_day(first)}{between}{format_day(last)}"
+    return _text(first) if first == last else f"{_text(first)}{between}{_text(last)}"
 
 
 def _day(at_ms: int) -> str:
-    return format_day(day_of(at_ms))
+    return _text(day_of(at_ms))
 
 
 def _minute(at_ms: int) -> str:

@@ -89,6 +89,16 @@ def test_a_later_notice_of_a_year_prevails() -> None:
     assert Calendar((year_of(2020, first),)).is_working_day(day("2020-02-01"))
 
 
+def test_a_weekend_that_a_later_notice_lets_work_is_no_holiday_any_more() -> None:
+    first = Holiday("春节", "Spring Festival", day("2020-01-24"), day("2020-02-02"), ())
+    second = Holiday("春节", "Spring Festival", day("2020-01-24"), day("2020-01-31"), (day("2020-02-01"),))
+    notices = (*year_of(2020, first).notices, *year_of(2020, second, issued="2020-01-26").notices)
+    calendar = Calendar((CalendarYear(2020, notices),))
+    assert calendar.is_working_day(day("2020-02-01"))
+    assert calendar.holiday(day("2020-02-01")) is None
+    assert calendar.worked_weekends(day("2020-01-20"), day("2020-02-05")) == (day("2020-02-01"),)
+
+
 @given(DAYS, st.integers(1, 400))
 def test_the_working_days_of_a_term_are_as_many_as_it_has(start: int, count: int) -> None:
     for calendar in (CALENDAR, EMPTY):
