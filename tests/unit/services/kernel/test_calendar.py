@@ -99,9 +99,13 @@ def test_a_weekend_that_a_later_notice_lets_work_is_no_holiday_any_more() -> Non
     assert calendar.worked_weekends(day("2020-01-20"), day("2020-02-05")) == (day("2020-02-01"),)
 
 
+# Its only special day is a Thursday: what lies before and after is counted on from a weekday.
+MIDWEEK = Calendar((year_of(2026, Holiday("元旦", "New Year's Day", day("2026-01-01"), day("2026-01-01"), ())),))
+
+
 @given(DAYS, st.integers(1, 400))
 def test_the_working_days_of_a_term_are_as_many_as_it_has(start: int, count: int) -> None:
-    for calendar in (CALENDAR, EMPTY):
+    for calendar in (CALENDAR, EMPTY, MIDWEEK):
         end = calendar.add_working_days(start, count)
         walked = sum(calendar.is_working_day(one) for one in range(start + 1, end + 1))
         assert walked == count
@@ -111,7 +115,7 @@ def test_the_working_days_of_a_term_are_as_many_as_it_has(start: int, count: int
 
 @given(DAYS, st.integers(1, 60))
 def test_counting_back_undoes_counting_on(start: int, count: int) -> None:
-    for calendar in (CALENDAR, EMPTY):
+    for calendar in (CALENDAR, EMPTY, MIDWEEK):
         end = calendar.add_working_days(start, count)
         back = calendar.back_working_days(end, count)
         assert back <= start or calendar.working_days(start, back) == 0
