@@ -78,9 +78,10 @@ def _prepare(db: sqlite3.Connection) -> None:
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
     db.execute(f"pragma application_id = {_APPLICATION_ID}")
-    db.executescript(_SCHEMA)
-    db.executescript(dead_letters.TABLE)
+    # one transaction: who looks meanwhile sees all of it or nothing, and it is one write to the disk, not one for each table
+    db.executescript("\n".join(("begin immediate;", _SCHEMA, dead_letters.TABLE)))
     db.execute("insert or ignore into about values ('version', ?)", (VERSION,))
+    db.execute("commit")
 
 
 class Journal:

@@ -27,7 +27,7 @@ from connectors.node.config import (
 )
 from connectors.node.gateway import Gateway
 from connectors.node.intake import Intake
-from connectors.node.journal import Journal
+from connectors.node.journal import Journal, open_database
 from connectors.node.keeping import Keeper
 from connectors.node.limits import Limits
 from connectors.node.members import CHECK as MEMBERS_CHECK
@@ -138,6 +138,7 @@ async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | No
     port = config.node.metrics_port
     sealing: dict[str, Signer] = {member.id: read_sealing_signer(config, member) for member in config.participants}
     sealer = Sealer(sealing, released, clock, entropy)
+    open_database(config.database).close()  # so that whoever hears the node finds its database
     with HealthServer(around.metrics_port if port is None else port, checks, metrics):
         journal = Journal(config.database, sealer.store_receipts)
         gateway = Gateway(AsyncHttpClient(url, timeout_s=30, connections=4 * len(sites) + 4), exchange, signers, clock)
