@@ -21,13 +21,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 from connectors.kit.retry import Backoff, chance
 from connectors.kit.witness import NOTHING, Answer, Status, Trusted, add_checkpoint
 from connectors.node import receipts, witness_store
 from connectors.node.gateway import Gateway, GatewayAway
 from connectors.node.journal import Change, Journal
+from connectors.node.log_tiles import with_tiles
 from connectors.node.telling import Teller
 from connectors.node.witness_store import Cosignature, Seen, SplitView
 from services.codec.checkpoint import Checkpoint, parse_checkpoint
@@ -42,7 +43,6 @@ from services.members.registry import Registry
 from services.members.split_view import keys_of_log
 
 _AWAY: Final = Backoff(first_s=1, factor=2, most_s=60, jitter=0.5)
-_MOST_TILES: Final = 128
 _SPREAD: Final = 0.2
 """How much of the pause chance may leave out, so that the nodes of a country do not come all at once."""
 _LOOK_AT_ALL_EVERY: Final = 12
@@ -50,16 +50,6 @@ _LOOK_AT_ALL_EVERY: Final = 12
 _CANDIDATE: Final = "candidate"
 _LAST: Final = "checkpoint"
 _FOLLOWED: Final = frozenset({"cosigned", "unchanged", "empty", "consistent"})
-
-T = TypeVar("T")
-
-
-class _Wanted(Exception):
-    """A tile that is not here yet."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(path)
-        self.path = path
 
 
 @dataclass(slots=True)
@@ -190,24 +180,10 @@ class Witness:
             grows = fork is None and before.size < offered.size
             return fork, tree.consistency(before.size) if grows else ()
 
-        return await self._with_tiles(offered.origin, max(before.size, offered.size), compare)
+        async def fetch(path: str) -> bytes | None:
+            return await self.gateway.log_file(self.speaker, offered.origin, path)
 
-    async def _with_tiles(self, origin: str, size: int, use: Callable[[Tree], T]) -> T:
-        """Runs ``use`` over the tree of that size, fetching each tile when it is asked for."""
-        tiles: dict[str, bytes | None] = {}
-
-        def read(path: str) -> bytes | None:
-            if path not in tiles:
-                raise _Wanted(path)
-            return tiles[path]
-
-        tree = Tree(read, size)
-        while len(tiles) < _MOST_TILES:
-            try:
-                return await asyncio.to_thread(use, tree)
-            except _Wanted as wanted:
-                tiles[wanted.path] = await self.gateway.log_file(self.speaker, origin, wanted.path)
-        raise Corrupt(f"{origin}: more than {_MOST_TILES} tiles for a tree of {size} entries")
+        return await with_tiles(fetch, max(before.size, offered.size), compare)
 
     def _judge(
         self, change: Change, request: bytes, offered: Checkpoint, note: bytes, keys: list[NoteKey]
