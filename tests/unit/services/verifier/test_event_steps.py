@@ -67,6 +67,15 @@ def test_a_members_checkpoint_that_is_older_than_the_entry_says_is_refused() -> 
     assert found == ("members log", "bad-checkpoint", "members.checkpoint")
 
 
+def test_the_members_checkpoint_of_a_founding_is_of_the_members_log_too() -> None:
+    exchange = town()
+    taken(exchange)
+    exchange.sign()
+    founding, other = exchange.by_hand(exchange.members, 0, ()), exchange.by_hand(exchange.clues, 0, WHOLE)
+    found = failure(exchange, replace(founding, members_checkpoint=other.proof.note))
+    assert found == ("members log", "bad-checkpoint", "members.checkpoint")
+
+
 def test_a_record_from_after_the_entry_was_judged_is_refused() -> None:
     exchange = town()
     taken(exchange)
