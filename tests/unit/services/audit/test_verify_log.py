@@ -9,18 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.admission.partitioning import partition_of
 from services.audit.log_check import MAX_FINDINGS
 from services.audit.sources import entry_of
 from services.audit.verify_log import LogReport, check_log, read_members
 from services.codec.checkpoint import Checkpoint, origin_of, parse_checkpoint
+from services.codec.content import format_disclosure, parse_disclosure, redact
 from services.codec.entry import Delivery, parse_entry
+from services.codec.envelope import envelope_from_record
 from services.codec.note import format_note, parse_note
+from services.events.member import FamilyLog
 from services.kernel.errors import Refused
 from services.kernel.instants import format_instant
 from services.members.registry import EMPTY
 from services.runtime.records import RawRecord
 from tests.unit.services.admission.desk import sealed
-from tests.unit.services.audit.vault import CLUES, MEMBERS, Vault, checkpoint, ledger_key, signed_head, story, vault
+from tests.unit.services.audit.vault import (
+    ADMITTED_MS,
+    CLUES,
+    MEMBERS,
+    Vault,
+    checkpoint,
+    ledger_key,
+    signed_head,
+    story,
+    vault,
+)
 from tests.unit.services.members import town
 
 ORIGIN = origin_of(CLUES)
@@ -245,6 +259,40 @@ def test_a_signature_by_another_key_is_named() -> None:
     made.change_envelope(CLUES, 2, signature=forged.signature)
     made.change_entry(CLUES, 2, signature=forged.signature)
     assert first(made) == ("bad-signature", 4, 2)
+
+
+def test_a_log_holds_every_event_whole() -> None:
+    made = vault()
+    _, envelope = envelope_from_record(made.logged[CLUES][2].headers, made.logged[CLUES][2].value)
+    schema = town.released().with_digest(envelope.statement.schema)
+    disclosure = parse_disclosure(schema, envelope.salts)
+    value, parts = schema.decode_parts(envelope.body)
+    _, shown, less = redact(schema, value, parts, disclosure, schema.restricted[:1])
+    made.change_envelope(CLUES, 2, body=b"".join(shown), salts=format_disclosure(schema, less))
+    assert first(made) == ("bad-content", 4, 2)
+
+
+def test_a_key_of_another_suite_signs_nothing() -> None:
+    key = town.key_added(town.NANJING, 1, suite="sm2-sm3")
+    said = [*story(), town.Said(key)]
+    made = vault(said=said)
+    numbers = dict.fromkeys((town.HANGZHOU, town.HANGZHOU_IP), 12)
+    signed = sealed(number=30, key=town.signer(town.NANJING, 1))
+    made.append(CLUES, signed, town.told(EMPTY, *said), numbers)
+    assert first(made) == ("bad-signature", 24, 12)
+
+
+def test_a_subject_has_its_partition() -> None:
+    families = (FamilyLog(family="clues", partitions=4),)
+    made = vault(said=[town.Said(town.founded(families=families)), *story()[1:]])
+    away = [number for number in range(12) if partition_of(f"CL-{number}".encode(), 4)]
+    assert [(f.code, f.seq) for f in checked(made).findings] == [("wrong-partition", number) for number in away]
+
+
+def test_admission_times_do_not_go_back_between_two_runs_either() -> None:
+    made = vault(1001, signed_at=())
+    made.change_entry(CLUES, 1000, admitted=format_instant(ADMITTED_MS))
+    assert first(made, signatures=False) == ("time-goes-back", 2000, 1000)
 
 
 def test_a_recipient_that_the_agreement_does_not_give_is_named() -> None:

@@ -176,10 +176,10 @@ class Vault:
         self.logged[log][place] = raw(log, record.offset, replace(envelope, **changes))
 
 
-def vault(clues: int = 12, *, signed_at: Sequence[int] = (5, 12)) -> Vault:
+def vault(clues: int = 12, *, signed_at: Sequence[int] = (5, 12), said: Sequence[town.Said] = ()) -> Vault:
     """An exchange with that many clues, checkpoints at these sizes, and the tiles of the whole."""
     made = Vault()
-    said = story()
+    said = said or story()
     made.logged[MEMBERS] = [raw(MEMBERS, seq, town.record(one, seq)) for seq, one in enumerate(said)]
     registry = town.told(town.EMPTY, *said)
     numbers: dict[str, int] = {}
