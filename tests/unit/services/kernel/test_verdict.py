@@ -70,6 +70,17 @@ def test_an_act_in_time_meets_the_term_and_one_after_it_is_late() -> None:
     assert (late.state, late.breach, late.late_by_ms) == ("late", True, 1)
 
 
+def test_an_act_at_the_very_last_instant_is_in_time() -> None:
+    for rule, begun, word in (
+        (A1, RECEIVED, "clue_filed"),
+        (C3, happened("referral_approved", "2026-03-02T10:20"), "referral_delivered"),
+    ):
+        due = judged(rule, LAST, begun).due_at
+        assert due is not None
+        assert verdict(rule, [begun, Moment("happened", word, due)], CALENDAR, due).state == "met"
+        assert verdict(rule, [begun, Moment("happened", word, due + 1)], CALENDAR, due).state == "late"
+
+
 def test_of_several_stops_the_first_counts() -> None:
     stops = [happened("clue_filed", "2026-03-09T10:00"), happened("clue_not_filed", "2026-03-05T10:00")]
     assert judged(A1, AFTER, RECEIVED, *stops).ended_at == at("2026-03-05T10:00")
