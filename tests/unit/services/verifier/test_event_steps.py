@@ -168,6 +168,19 @@ def test_a_record_that_its_source_might_not_say_is_refused() -> None:
     assert found == ("members events", "not-authorised", "members.records[12] source")
 
 
+def test_a_record_with_the_signature_of_another_is_refused() -> None:
+    for seq in (0, 6, 10):
+        exchange = town()
+        records = exchange.members.envelopes
+        rewritten(exchange.members, seq, records[seq].signature, records[1].signature)
+        if seq == 10:
+            rewritten(exchange.members, seq, signer(OPERATOR).key_id, signer(NANJING).key_id)
+        taken(exchange)
+        exchange.sign()
+        found = failure(exchange, exchange.by_hand(exchange.clues, 0, WHOLE))
+        assert found == ("members events", "bad-signature", f"members.records[{seq}]")
+
+
 def test_a_record_whose_content_is_not_what_was_signed_is_refused() -> None:
     exchange = town()
     taken(exchange)
