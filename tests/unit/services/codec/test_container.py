@@ -81,7 +81,8 @@ def test_many_records_are_many_blocks_and_memory_stays_flat():
 @given(RECORDS, st.data())
 def test_any_other_byte_is_refused_or_gives_other_records_never_an_error_of_another_kind(records, data):
     whole = bytearray(written(records))
-    at = data.draw(st.integers(0, len(whole) - 1))
+    start = data.draw(st.sampled_from([0, len(HEADER)]))  # the header is most of a small file
+    at = data.draw(st.integers(start, len(whole) - 1))
     whole[at] ^= data.draw(st.integers(1, 255))
     try:
         found = read(bytes(whole))
@@ -143,6 +144,40 @@ def test_hostile_lengths_within_a_block_are_refused():
             read(block(b"\x02" + bytes([2 * len(inner)]), inner))
 
 
+LEAST = b"\x00" * 7
+"""A record of nothing, in the least bytes that there are."""
+
+
+def least(count: int, records: int) -> bytes:
+    """A file whose one block says so many records and holds so many."""
+    data = LEAST * records
+    marker = sync_marker("", 0, 0)
+    return HEADER + marker + varint(count) + varint(len(data)) + data + marker
+
+
+def varint(value: int) -> bytes:
+    value <<= 1
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+@pytest.mark.parametrize(("count", "records"), [(MAX_BLOCK_RECORDS + 1, MAX_BLOCK_RECORDS + 1), (1, 2), (2, 3)])
+def test_a_block_of_too_many_records_or_of_more_than_it_says_is_refused(count, records):
+    assert len(read(least(MAX_BLOCK_RECORDS, MAX_BLOCK_RECORDS))) == MAX_BLOCK_RECORDS
+    with pytest.raises(Refused) as refused:
+        read(least(count, records))
+    assert refused.value.code == "bad-archive"
+
+
+def test_a_block_that_ends_with_another_marker_is_refused():
+    whole = written([ONE])
+    with pytest.raises(Refused, match="marker"):
+        read(whole[:-1] + bytes([whole[-1] ^ 1]))
+
+
 def test_a_record_that_no_reader_would_take_is_not_written():
     writer = ContainerWriter(io.BytesIO(), "t", 0, 0)
     with pytest.raises(Refused) as refused:
@@ -151,7 +186,6 @@ def test_a_record_that_no_reader_would_take_is_not_written():
     with pytest.raises(Refused) as refused:
         writer.write(TopicRecord("t", 0, 0, 0, None, (("name", "text"),), b""))  # type: ignore[arg-type]
     assert refused.value.code == "bad-field"
-    assert MAX_BLOCK_RECORDS == 10_000
 
 
 def test_one_file_is_these_very_bytes():
