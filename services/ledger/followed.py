@@ -45,7 +45,7 @@ class Followed:
     def sign(self, now_s: float) -> Note:
         """Signs the log as it stands; the note is on disk. ``Corrupt``: nothing was signed."""
         note = self.kept.sign()
-        self.signed_at_s = now_s
+        self.signed_at_s, self.is_unpublished = now_s, False
         known = self.cosignatures.remember(note)
         if known != note:  # signed before, and the file was lost
             self.kept.store_checkpoint(known)

@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from confluent_kafka import KafkaException
+
 from services.codec import sm2
 from services.codec.keys import Ed25519Signer, parse_private
 from services.codec.log_keys import LEDGER
@@ -100,7 +102,7 @@ class Ledger:
             try:
                 self._session()
                 wait_s = _FIRST_WAIT_S
-            except Transient as error:
+            except (Transient, KafkaException) as error:
                 self._telling.away(error, wait_s)
                 self._stopping.wait(wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
