@@ -135,11 +135,9 @@ class Statements:
             exchange, family, _ = origin.split("/")
             if exchange != self.exchange or family == "members":
                 continue  # members events are delivered to nobody
-            log = self._logs.pop(origin, None) or LogStatements(
-                origin, self.ledger_dir / origin, self.clock, self.grace_ms
-            )
+            directory = self.ledger_dir / origin
+            # taken out, and put back only if all went well: where proposing failed the fold has gone on, and is made anew from its position
+            log = self._logs.pop(origin, None) or LogStatements(origin, directory, self.clock, self.grace_ms)
             said += log.once(self.propose, self.probe)
-            self._logs[origin] = (
-                log  # left out when it failed: its fold has gone on, and is made anew from where it stood
-            )
+            self._logs[origin] = log
         return said

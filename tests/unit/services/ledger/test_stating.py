@@ -115,10 +115,12 @@ def test_a_quiet_log_ends_its_day_a_while_after_midnight_and_not_before_it_is_kn
 
 def test_what_could_not_be_proposed_is_proposed_later_and_after_a_kill_the_same_again(scene):
     scene.log.say(HANGZHOU)
+    scene.write()
+    statements = scene.start()
+    assert statements.once() == 0
     scene.log.say(HANGZHOU, at=T0 + DAY)
     scene.write()
     scene.away = True
-    statements = scene.start()
     with pytest.raises(Transient):
         statements.once()
     scene.away = False
