@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.audit.refold import HistoryWorld, Refold, empty_store
@@ -19,7 +19,7 @@ from services.runtime.proposals import Proposer
 from services.runtime.records import read_logged
 from services.runtime.topics import Topics
 from tests.unit.services.admission.desk import IDS, sealed
-from tests.unit.services.audit.vault import ADMITTED_MS, CLUES, MEMBERS, Vault, vault
+from tests.unit.services.audit.vault import ADMITTED_MS, CLUES, MEMBERS, Vault, story, vault
 from tests.unit.services.members import town
 
 RECEIPT_LOG = "t.receipts/0"
@@ -61,9 +61,12 @@ def derived_by(made: Vault, room: Room[Any], emission: Emission) -> Envelope:
     return envelope_from_record([(n, text.encode()) for n, text in proposal.headers], proposal.value)[1]
 
 
-def lived() -> tuple[Vault, FakeLive]:
-    """Three clues, one said twice (the room answers), one received; logs, and the tables of both rooms at their ends."""
-    made = vault(3, signed_at=())
+def lived(limit_s: int | None = None) -> tuple[Vault, FakeLive]:
+    """Three clues, one said twice (the room answers), one received; logs, and the tables of both rooms at their ends.
+
+    ``limit_s``: within how long every copy is to be delivered.
+    """
+    made = vault(3, signed_at=(), said=story_with(limit_s))
     registry = registry_of(made)
     numbers = {"330100.market_regulator": 3, "330100.ip_office": 3}
     made.append(CLUES, sealed(number=40, subject="CL-0"), registry, numbers)  # said before: no effect
@@ -80,6 +83,14 @@ def lived() -> tuple[Vault, FakeLive]:
     made.sign(CLUES)
     made.keep_tiles(CLUES)
     return made, live_of(made)
+
+
+def story_with(limit_s: int | None) -> list[town.Said]:
+    """The story of the vault, with that limit in the agreement."""
+    agreement = town.proposed()
+    limited = replace(agreement, flows=tuple(replace(flow, delivered_within_s=limit_s) for flow in agreement.flows))
+    changed = {agreement: limited, town.signed(agreement): town.signed(limited)}
+    return [town.Said(changed.get(said.event, said.event), said.source) for said in story()]
 
 
 def emissions_of(made: Vault, room: Room[Any]) -> list[Emission]:

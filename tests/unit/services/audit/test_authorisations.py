@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -81,6 +83,23 @@ def test_every_answer_is_that_of_the_rule(entries: Sequence[Entry], subtype: str
         )
         kept = answer(lambda one=one, time_ms=time_ms: asked.recipients(one, SCHEMA, value, time_ms))
         assert kept == anew
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("members", [len(STORY) - 1, len(STORY)])
+def test_an_answer_is_not_kept_past_what_it_depends_on(members: int, backwards: bool) -> None:
+    asked = Authorisations(HISTORY, ROUTES)
+    value = to_value(town.clue())
+    admitted = (town.NOW_MS + 4 * H, town.NOW_MS - 1, town.NOW_MS + 6 * H)
+    times = (town.NOW_MS + 1, town.NOW_MS + 2000 * H)
+    entries = [entry(members, at, time_ms, addressee=town.HANGZHOU) for at in admitted for time_ms in times]
+    for one in reversed(entries) if backwards else entries:
+        assert answer(partial(asked.recipients, one, SCHEMA, value, one.statement.time_ms)) == by_the_rule(one, value)
+
+
+def by_the_rule(one: Entry, value: dict[str, Any]) -> Any:
+    times = {"time_ms": one.statement.time_ms, "admitted_ms": parse_instant(one.admitted)}
+    return answer(lambda: deliveries(HISTORY.at(one.members), SCHEMA, one.statement, value, **times, routes=ROUTES))
 
 
 def test_a_worker_reads_schemas_and_members_by_itself() -> None:

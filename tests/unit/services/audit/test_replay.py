@@ -14,6 +14,7 @@ from services.codec.envelope import envelope_from_record
 from services.codec.statement import Statement
 from services.kernel.errors import Refused
 from services.kernel.instants import format_instant, parse_instant
+from services.receipts.worker import ROOM as RECEIPTS
 from services.runtime.planner import Position
 from tests.unit.services.audit.lived import FakeLive, derived_by, emissions_of, live_of, lived, registry_of
 from tests.unit.services.audit.vault import ADMITTED_MS, CLUES, Vault
@@ -169,10 +170,46 @@ def test_a_replay_begins_at_the_founding() -> None:
     assert refused.value.code == "not-in-log"
 
 
-def test_a_tick_that_was_due_meanwhile_is_no_difference_and_one_that_is_overdue_is() -> None:
-    made, live = lived()
-    key = next(key for key, state in live.held["receipts"].items() if state["copies"])
-    state: dict[str, Any] = live.held["receipts"][key]
-    invented = {"recipient": state["copies"][0]["recipient"], "step": "delivered", "due_at": 1}
-    live.held["receipts"][key] = {**state, "missing": [invented]}
+def limited(now_after_ms: int) -> tuple[Vault, FakeLive]:
+    """Copies that were to be delivered within a second, and were not."""
+    made, live = lived(limit_s=1)
+    made.horizon_ms = ADMITTED_MS + 10_000  # what the rooms say of it may still be on its way
+    live.now_ms = ADMITTED_MS + now_after_ms
+    return made, live
+
+
+def ticked(state: dict[str, Any]) -> dict[str, Any]:
+    tracked = RECEIPTS.decode(state)
+    due_ms = RECEIPTS.due_of(tracked)
+    assert due_ms is not None
+    return RECEIPTS.encode(RECEIPTS.tick(tracked, due_ms).state)
+
+
+def clue_key(live: FakeLive) -> str:
+    return next(key for key, state in sorted(live.held["receipts"].items()) if state["copies"])
+
+
+def test_a_tick_that_has_just_been_due_may_have_been_made_or_not() -> None:
+    made, live = limited(10_000)
+    assert codes(replayed(made, live)) == []
+    key = clue_key(live)
+    live.held["receipts"][key] = ticked(live.held["receipts"][key])
+    assert live.held["receipts"][key]["missing"]
+    assert codes(replayed(made, live)) == []
+
+
+def test_a_step_that_is_missing_before_it_was_due_is_a_difference() -> None:
+    made, live = limited(10_000)
+    key = clue_key(live)
+    state = ticked(live.held["receipts"][key])
+    live.held["receipts"][key] = {**state, "missing": [{**state["missing"][0], "due_at": 1}]}
     assert codes(replayed(made, live)) == ["projection-differs"]
+
+
+def test_a_tick_that_is_overdue_by_the_logs_must_have_been_made() -> None:
+    made, live = limited(3_600_000)
+    for log in live.at["receipts"]:
+        live.at["receipts"][log] = replace(live.at["receipts"][log], admitted_ms=ADMITTED_MS + 60_000)
+    found = codes(replayed(made, live))
+    assert found
+    assert set(found) == {"projection-differs"}
