@@ -15,7 +15,7 @@ from services.codec.content import new_disclosure
 from services.codec.entry import Delivery, Entry, format_entry
 from services.codec.envelope import Draft, Envelope, prepare
 from services.codec.evidence import Evidence, MemberEvidence, in_order
-from services.codec.keys import Ed25519Signer, PublicKey, signer_from_seed
+from services.codec.keys import Ed25519Signer, ParticipantSigner, PublicKey, signer_from_seed
 from services.codec.log_keys import LEDGER, log_key, log_signer
 from services.codec.merkle import leaf_hash, levels_of
 from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, parse_note, sign_note
@@ -171,7 +171,7 @@ class Exchange:
         """The key that the exchange is founded with."""
         return signer(OPERATOR).public
 
-    def tell(self, event: MemberEvent, source: str = OPERATOR, key: Ed25519Signer | None = None) -> Envelope:
+    def tell(self, event: MemberEvent, source: str = OPERATOR, key: ParticipantSigner | None = None) -> Envelope:
         """One more event of the members log."""
         value = to_value(event)
         envelope = self.admit(self.members, type(event).TYPE, value, key or signer(source), subject="t")
@@ -188,7 +188,7 @@ class Exchange:
         agreement: str = REF,
         batch: bool = False,
         copies: tuple[Delivery, ...] | None = None,
-        key: Ed25519Signer | None = None,
+        key: ParticipantSigner | None = None,
     ) -> Envelope:
         """One more event of the log of clues; with ``copies`` admission delivers as it likes."""
         said = {"addressee": addressee, "agreement": agreement}
@@ -208,7 +208,7 @@ class Exchange:
         log: Log,
         event_type: str,
         value: dict[str, Any],
-        key: Ed25519Signer,
+        key: ParticipantSigner,
         *,
         subject: str,
         batch: bool = False,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from services.codec.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from services.codec.entry import Delivery
 from services.codec.evidence import Evidence, MemberEvidence, digest_of, format_evidence, in_order, parse_evidence
+from services.codec.keys import sm2_signer
 from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, parse_note, sign_note
 from services.codec.tlog_policy import Policy
 from services.verifier.report import Report, Step
@@ -290,6 +291,18 @@ def test_the_second_key_of_a_source_is_as_good_as_the_first() -> None:
     assert len(added) == 1
     left = kept(evidence, lambda one: one not in added)
     assert failure(left)[:2] == ("key of the source", "unknown-key")
+
+
+@pytest.mark.parametrize("batch", [False, True])
+def test_an_event_signed_with_sm2_holds(batch: bool) -> None:
+    key = sm2_signer(HANGZHOU, bytes(range(1, 33)))
+    added = replace(key_added(HANGZHOU), key_id=key.key_id, suite=key.suite, public_key=key.public.data)
+    exchange = town(lambda town: town.tell(added))
+    envelope = exchange.publish(ACCEPTED, accepted(), HANGZHOU, addressee=NANJING, key=key, batch=batch)
+    assert envelope.signature.startswith("sm2-sm3")
+    exchange.sign()
+    evidence = exchange.evidence(envelope).evidence
+    assert checked(evidence).first_bad is None
 
 
 def test_a_proof_of_the_wrong_length_is_refused() -> None:
