@@ -35,9 +35,7 @@ class Move:
     after: Verdict
 
 
-def calendar_moves(
-    clocks: Iterable[KnownClock], before: Calendar, after: Calendar, now_ms: int
-) -> tuple[Move, ...]:
+def calendar_moves(clocks: Iterable[KnownClock], before: Calendar, after: Calendar, now_ms: int) -> tuple[Move, ...]:
     """What the second calendar changes against the first, at one time, ordered by key; unchanged verdicts are not in it."""
     moves = []
     for clock in sorted(clocks, key=lambda one: one.key):
