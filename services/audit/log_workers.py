@@ -7,6 +7,7 @@ another process believes is believed. With no process the same is done here.
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -125,6 +126,7 @@ def _chained(first: list[Plain], second: list[Plain], runs: Iterator[list[Plain]
 
 
 def _begin(ground: Ground | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the process that asks; it ends this one
     _IN_THE_WORKER[0] = None if ground is None else ground.examiner()
 
 
