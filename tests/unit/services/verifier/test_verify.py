@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -132,6 +133,26 @@ def test_any_bytes_give_a_report(data: bytes) -> None:
     assert report.first_bad is not None
     assert report.first_bad.number == 1
     assert {one.finding for one in report.steps[1:]} == {"not-proved"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" + b"[]," * 340_000 + b"[]]",
+        b'{"a":' * 200_000,
+        b'"' + b"\\" * 1_000_000 + b'"',
+        SMALL.replace(b'"entry": [', b'"entry": [' + b'"",' * 300_000, 1),
+        SMALL.replace(b'"path": [', b'"path": [' + b'"' + b"A" * 43 + b'=",' * 20_000, 1),
+    ],
+)
+def test_a_hostile_file_of_the_largest_size_costs_a_bounded_memory(data: bytes) -> None:
+    tracemalloc.start()
+    bad = checked(data).first_bad
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert bad is not None
+    assert bad.number == 1
+    assert peak < 64 << 20
 
 
 def test_a_changed_field_is_refused() -> None:
