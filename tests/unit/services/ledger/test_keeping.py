@@ -9,6 +9,7 @@ from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.note import parse_note
 from services.kernel.errors import Corrupt
 from services.ledger.files import LogFiles, origins, write_files
+from services.ledger.index import EventIndex
 from services.ledger.standing import standing_of
 from tests.unit.services.ledger.entries import KEY, NOW_MS, ORIGIN, grow, kept, logged
 
@@ -77,6 +78,19 @@ def test_a_lost_index_is_made_again_by_reading_the_log_from_its_beginning(tmp_pa
     log.sign()
     log.close()
     assert all(LogFiles(tmp_path).find(logged(seq).event_id) == (seq, 2 * seq + 1) for seq in (0, 150, 299, 300))
+
+
+def test_an_index_that_says_otherwise_is_begun_anew(tmp_path: Path) -> None:
+    signed(tmp_path, 300)
+    (tmp_path / "index.sqlite").unlink()
+    index = EventIndex(tmp_path)
+    index.add([(logged(seq).event_id, seq + 1, 9) for seq in range(300)])
+    index.close()
+    log = kept(tmp_path)
+    assert log.start_offset() == 0
+    grow(log, 0, 300)
+    log.write()
+    assert LogFiles(tmp_path).find(logged(150).event_id) == (150, 301)
 
 
 @pytest.mark.parametrize("seq", [299, 301])
