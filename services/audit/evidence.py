@@ -22,7 +22,7 @@ from services.codec.merkle import leaf_hash, root_from_path
 from services.codec.note import Note, parse_note
 from services.codec.schema import EventSchema
 from services.codec.tiles import Tree
-from services.codec.tlog_policy import Policy, judge
+from services.codec.tlog_policy import NONE, Policy, judge
 from services.codec.tlog_proof import TlogProof
 from services.events import EVENT_TYPES, from_value
 from services.events.member import MemberEvent
@@ -99,7 +99,7 @@ def withheld_but(disclosed: Collection[str], schema: EventSchema) -> Collection[
 
 
 def by_policy(made: Made, policy: Policy) -> Made:
-    """The same evidence with the signature lines alone that a policy knows and that are good: for a verifier who trusts fewer witnesses.
+    """The same evidence with the signature lines alone that a policy knows and that are good: more of them would be strangers to its verifier.
 
     Refuses as ``tlog_policy.judge`` does when the policy has not the logs. Says anew whether it is witnessed, by this policy.
     """
@@ -107,7 +107,7 @@ def by_policy(made: Made, policy: Policy) -> Made:
     event, is_witnessed = _known_lines(proof.note, policy)
     members, are_witnessed = _known_lines(made.evidence.members_checkpoint, policy)
     evidence = replace(made.evidence, proof=replace(proof, note=event), members_checkpoint=members)
-    return Made(evidence, is_witnessed and are_witnessed)
+    return Made(evidence, is_witnessed and are_witnessed and policy.quorum != NONE)
 
 
 def _known_lines(note: Note, policy: Policy) -> tuple[Note, bool]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services.audit.evidence import LogReader, Made, SchemaOf, compose
+from services.audit.evidence import LogReader, Made, SchemaOf, by_policy, compose
 from services.codec.checkpoint import log_of_origin
 from services.codec.entry import Entry
 from services.codec.envelope import Envelope
 from services.codec.schema import EventSchema
+from services.codec.tlog_policy import Policy
 from services.kernel.errors import Corrupt, Refused
 from services.kernel.ids import is_event_id
 from services.ledger.files import LogFiles, origins
@@ -33,13 +34,15 @@ class Records(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EvidenceDesk:
-    """Safe from any thread; reads files, one Kafka record, and the members log as it was followed."""
+    """Safe from any thread; reads files, one Kafka record, and the members log as it was followed. The checkpoints in what it makes bear
+    the signatures that ``policy`` knows, no other: nodes cosign that are in no quorum."""
 
     ledger_dir: Path
     exchange: str
     records: Records
     history: Callable[[], History]
     schema_of: SchemaOf
+    policy: Callable[[], Policy]
 
     def make(self, event_id: str, withheld: Withheld) -> Made:
         """The evidence of an event. Blocks for a few reads.
@@ -54,7 +57,7 @@ class EvidenceDesk:
             raise Corrupt(f"{topic}/{partition}@{offset}: another event than the index of the log says")
         history = self.history()
         members: LogReader = LogFiles(self.ledger_dir / f"{self.exchange}/{_MEMBERS}/0")
-        return compose(
+        made = compose(
             envelope,
             LogFiles(self.ledger_dir / origin),
             members,
@@ -62,6 +65,7 @@ class EvidenceDesk:
             schema_of=self.schema_of,
             withheld=withheld,
         )
+        return by_policy(made, self.policy())
 
     def _find(self, event_id: str) -> tuple[str, int]:
         if is_event_id(event_id):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from services.audit.evidence import Made, by_policy, withheld_but, withheld_from
+from services.audit.evidence import Made, withheld_but, withheld_from
 from services.audit.evidence_desk import EvidenceDesk, Withheld
 from services.audit.log_record import LogRecords
 from services.audit.settings import AuditSettings
@@ -18,11 +18,14 @@ from services.codec.evidence import format_evidence
 from services.codec.http import HttpClient
 from services.codec.keys import parse_public
 from services.codec.released import load_released
-from services.codec.tlog_policy import parse_policy
+from services.codec.tlog_policy import Policy, parse_policy
 from services.kernel.errors import BadSettings
+from services.ledger.policy import known_signers
+from services.ledger.quorum import load_quorum
 from services.ledger.settings import LedgerSettings
 from services.members.follower import MembersFollower
 from services.runtime.logging import configure
+from services.runtime.shell import SystemClock
 from services.runtime.topics import Topics
 
 
@@ -39,7 +42,7 @@ from services.runtime.topics import Topics
     "--policy",
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Keep only signatures that this policy knows: for a verifier who trusts fewer witnesses than the exchange.",
+    help="Policy of the verifier, when it is not that of the exchange: only signatures that it knows are kept.",
 )
 @click.option("--stamp", is_flag=True, help="Ask the authority of IPX_AUDIT_TSA_URL for a time stamp.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -68,9 +71,7 @@ def command(
         return withheld_but(disclose, schema) if viewer is None else withheld_from(viewer, entry, schema)
 
     policy = None if policy_file is None else parse_policy(policy_file.read_bytes())
-    made = _made(settings, event_id, withheld)
-    if policy is not None:
-        made = by_policy(made, policy)
+    made = _made(settings, event_id, withheld, policy)
     evidence, reason = made.evidence, None
     if stamp and settings.audit_tsa_url is not None:
         with HttpClient(timeout_s=settings.audit_tsa_timeout_s) as http:
@@ -95,7 +96,7 @@ def command(
         click.echo(f"without time stamp 无时间戳: {reason}", err=True)
 
 
-def _made(settings: AuditSettings, event_id: str, withheld: Withheld) -> Made:
+def _made(settings: AuditSettings, event_id: str, withheld: Withheld, given: Policy | None) -> Made:
     if settings.root_key is None:
         raise BadSettings("IPX_ROOT_KEY is not set: the public key line of exchange.operator, see `ipx members init`")
     released = load_released()
@@ -112,7 +113,11 @@ def _made(settings: AuditSettings, event_id: str, withheld: Withheld) -> Made:
         follower.start()
         stack.callback(follower.stop)
         history = follower.wait_caught_up(settings.audit_wait_s)
-        desk = EvidenceDesk(
-            LedgerSettings.load().files_dir, settings.exchange_name, records, lambda: history, released.with_digest
-        )
+        ledger, now_ms = LedgerSettings.load(), SystemClock().now_ms()
+        quorum, name = load_quorum(ledger.ledger_witnesses_file), settings.exchange_name
+
+        def policy() -> Policy:
+            return given or known_signers(ledger.files_dir, name, quorum, history.latest, now_ms)
+
+        desk = EvidenceDesk(ledger.files_dir, name, records, lambda: history, released.with_digest, policy)
         return desk.make(event_id, withheld)

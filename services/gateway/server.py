@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import uvicorn
 import uvloop
 
 from services.audit.evidence_desk import EvidenceDesk
-from services.codec.tlog_policy import format_policy
+from services.codec.tlog_policy import Policy, format_policy
 from services.gateway.access import AccessLog
 from services.gateway.app import Handlers, build_app, route_table
 from services.gateway.authenticating import Authenticator
@@ -38,10 +38,9 @@ from services.gateway.throttle import Throttle
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
-from services.ledger.policy import exchange_policy
+from services.ledger.policy import PolicyOf, exchange_policy, known_signers
 from services.ledger.quorum import load_quorum
 from services.ledger.settings import LedgerSettings
-from services.members.history import History
 from services.runtime.logging import configure, get_logger
 from services.runtime.shell import SystemClock, SystemEntropy
 from services.runtime.topics import Topics
@@ -98,8 +97,18 @@ def web(parts: Parts, access: AccessLog) -> Front:
         parts.metrics,
         settings,
     )
+    quorum, clock = load_quorum(ledger.ledger_witnesses_file), SystemClock()
+
+    def policy(of: PolicyOf) -> Policy:
+        return of(ledger.files_dir, settings.exchange_name, quorum, parts.history().latest, clock.now_ms())
+
     desk = EvidenceDesk(
-        ledger.files_dir, settings.exchange_name, parts.records, parts.history, parts.released.with_digest
+        ledger.files_dir,
+        settings.exchange_name,
+        parts.records,
+        parts.history,
+        parts.released.with_digest,
+        partial(policy, known_signers),
     )
     handlers = Handlers(
         publishing=publishing,
@@ -115,7 +124,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
             Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests),
             monotonic_s,
             SystemClock(),
-            _policy(ledger, parts.history),
+            lambda: format_policy(policy(exchange_policy)),
             stale_s=ledger.ledger_stale_s,
         ),
         cosignatures=CosignaturePosts(
@@ -131,16 +140,6 @@ def web(parts: Parts, access: AccessLog) -> Front:
         pages=load_pages(build_document(settings.base_url(), load_examples())),
     )
     return build_app(route_table(handlers), load_refusals(tables), parts.metrics, SystemEntropy(), access)
-
-
-def _policy(ledger: LedgerSettings, history: Callable[[], History]) -> Callable[[], bytes]:
-    quorum, clock = load_quorum(ledger.ledger_witnesses_file), SystemClock()
-
-    def policy() -> bytes:
-        registry = history().latest
-        return format_policy(exchange_policy(ledger.files_dir, ledger.exchange_name, quorum, registry, clock.now_ms()))
-
-    return policy
 
 
 class _Server(uvicorn.Server):

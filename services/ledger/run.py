@@ -44,6 +44,10 @@ class Beside(Protocol):
         """Ends; blocks for a moment."""
         ...
 
+    def require(self) -> None:
+        """Raises ``Corrupt`` when it found a log not to be what it must be."""
+        ...
+
 
 class Ledger:
     """One process for all logs. ``run`` blocks; ``stop`` may be called from a signal handler."""
@@ -130,7 +134,12 @@ class Ledger:
             session = Session(tools)
             stack.callback(session.close)
             session.begin()
-            session.run(self._stopping.is_set)
+            session.run(self._is_stopping)
+
+    def _is_stopping(self) -> bool:
+        for one in self._started:
+            one.require()
+        return self._stopping.is_set()
 
     def _signer(self) -> Ed25519Signer:
         try:

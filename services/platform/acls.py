@@ -51,6 +51,7 @@ def plan(topics: Topics, groups: Groups, table: TopicTable, participants: Iterab
         *_gateway(topics, groups, families),
         *_rooms(topics, groups, families),
         *_ledger(topics, families),
+        *_auditor(topics, families),
         *(grant for who in participants for grant in _participant(topics, groups, who)),
     ]
     return tuple(sorted(set(grants)))
@@ -120,6 +121,16 @@ def _ledger(topics: Topics, families: Iterable[str]) -> Iterable[Grant]:
     yield from _reads(who, topics.checkpoints)
     yield from _writes(who, topics.checkpoints)
     yield from _writes(who, topics.proposals("receipts"))
+
+
+def _auditor(topics: Topics, families: Iterable[str]) -> Iterable[Grant]:
+    """Reads whatever ``ipx audit`` compares, and writes nothing anywhere."""
+    who = f"User:{topics.prefix}-auditor"
+    for family in families:
+        yield from _reads(who, topics.log(family))
+    yield from _reads(who, topics.inbox(""), "prefixed")
+    yield from _reads(who, topics.checkpoints)
+    yield from _reads(who, topics.quarantine)
 
 
 def _participant(topics: Topics, groups: Groups, participant: str) -> Iterable[Grant]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.audit.archive_files import ArchiveFiles
-from services.audit.archive_manifest import Manifest
+from services.audit.archive_manifest import NOTE, Manifest, is_signed_by
 from services.audit.archive_period import Period
 from services.audit.archive_reading import ArchiveSource, open_archive
 from services.audit.archive_writing import ArchiveWriter
@@ -178,6 +178,8 @@ def read_all(source: ArchiveSource) -> int:
             assert read(path.removeprefix(f"tree/{origin}/")) is not None
     for topic, partition in source.topics():
         count += sum(1 for _ in source.topic(topic, partition))
+    if not is_signed_by(source.note, LEDGER.public.data):  # what verify-log asks of the members log
+        raise Refused("bad-archive", "the manifest is not signed by the ledger", field=NOTE)
     return count
 
 

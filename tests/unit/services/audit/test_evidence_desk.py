@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from services.audit.evidence_desk import EvidenceDesk
 from services.codec.envelope import Envelope
 from services.codec.evidence import format_evidence
+from services.codec.tlog_policy import NONE, Policy
 from services.kernel.errors import Corrupt, IpxError, Refused
 from services.ledger.files import CHECKPOINT, write_files
 from services.ledger.index import EventIndex
@@ -53,7 +54,7 @@ def exchange() -> Exchange:
 
 def desk(exchange: Exchange, directory: Path) -> tuple[EvidenceDesk, Kept]:
     kept = Kept(exchange)
-    return EvidenceDesk(directory, "t", kept, lambda: exchange.history, schema_of), kept
+    return EvidenceDesk(directory, "t", kept, lambda: exchange.history, schema_of, exchange.policy), kept
 
 
 def test_the_evidence_of_an_event_by_its_id_verifies(exchange: Exchange, tmp_path: Path) -> None:
@@ -62,9 +63,22 @@ def test_the_evidence_of_an_event_by_its_id_verifies(exchange: Exchange, tmp_pat
     asked, kept = desk(exchange, tmp_path)
     made = asked.make(exchange.clues.envelopes[1].statement.id, lambda entry, schema: schema.restricted)
     assert kept.asked == [("t.clues", 0, FIRST_OFFSET + 2)]
-    assert not made.is_witnessed, "there is no file of a witnessed checkpoint"
+    assert made.is_witnessed, "its signatures meet the quorum, whichever file they are in"
     report = verify(format_evidence(made.evidence), exchange.policy(), Options(exchange.root, (), routes()))
     assert report.first_bad is None
+
+
+def test_the_signature_of_a_node_that_is_no_witness_of_the_policy_stays_out(exchange: Exchange, tmp_path: Path) -> None:
+    for log in (exchange.members, exchange.clues):
+        stored(log, tmp_path)
+    every, (asked, _) = exchange.policy(), desk(exchange, tmp_path)
+    fewer = replace(every, witnesses={NANJING: every.witnesses[NANJING]}, groups=(), quorum=NANJING)
+    none = Policy(every.logs, {}, (), NONE)
+    event = exchange.clues.envelopes[1].statement.id
+    for policy, is_witnessed in ((fewer, True), (none, False)):
+        made = replace(asked, policy=lambda policy=policy: policy).make(event, lambda entry, schema: ())
+        assert made.is_witnessed is is_witnessed
+        assert verify(format_evidence(made.evidence), policy, Options(exchange.root, (), routes())).first_bad is None
 
 
 def failing(desk: EvidenceDesk, event: str) -> IpxError:

@@ -32,9 +32,14 @@ def test_checkpoints_are_written_by_the_ledger_and_by_the_gateway_for_witnesses(
     assert "User:ipx-ledger" in who_may("read", TOPICS.checkpoints)
 
 
-def test_an_inbox_is_written_by_admission_and_read_by_its_owner_and_the_gateway():
+def test_an_inbox_is_written_by_admission_and_read_by_its_owner_the_gateway_and_the_auditor():
     assert who_may("write", TOPICS.inbox(WHO)) == {"User:ipx-admission"}
-    assert who_may("read", TOPICS.inbox(WHO)) == {f"User:{WHO}", "User:ipx-gateway", "User:ipx-admission"}
+    assert who_may("read", TOPICS.inbox(WHO)) == {
+        f"User:{WHO}",
+        "User:ipx-auditor",
+        "User:ipx-gateway",
+        "User:ipx-admission",
+    }
 
 
 def test_an_outbox_is_written_by_its_owner_alone():
@@ -80,3 +85,15 @@ def test_every_instance_of_admission_and_of_the_kafka_door_may_write_in_transact
 def test_the_plan_is_ordered_and_names_nothing_twice():
     assert list(GRANTS) == sorted(set(GRANTS))
     assert plan(TOPICS, GROUPS, load_topics(), [OTHER, WHO, WHO]) == GRANTS
+
+
+def test_an_auditor_reads_what_is_compared_and_writes_nothing():
+    auditor = "User:ipx-auditor"
+    for topic in (
+        *(TOPICS.log(family) for family in ("members", "clues", "receipts")),
+        TOPICS.checkpoints,
+        TOPICS.quarantine,
+    ):
+        assert auditor in who_may("read", topic)
+    assert auditor in who_may("read", TOPICS.inbox(""))
+    assert not [grant for grant in GRANTS if grant.principal == auditor and grant.operation == "write"]
