@@ -16,7 +16,6 @@ from services.ledger.files import LogFiles, origins
 from services.ledger.quorum import Quorum, policy_of
 from services.members.registry import Registry
 
-
 PolicyOf = Callable[[Path, str, Quorum, Registry, int], Policy]
 """One of the two below: from the ledger's directory, the name of the exchange, the quorum, the members and the time."""
 
