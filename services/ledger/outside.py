@@ -38,9 +38,9 @@ def ask_witnesses(settings: LedgerSettings, quorum: Quorum, telling: Telling) ->
     def tell(origin: str, witness: str, verdict: Verdict) -> None:
         telling.metrics.add(m.LEDGER_WITNESS_REQUESTS, outcome=verdict)
         if verdict is Verdict.CONTRADICTED:
-            telling.log.error("a witness holds another history of this log", origin=origin, witness=witness)
+            telling.log.error("a witness holds another history of this log", origin=origin, target=witness)
         elif verdict is not Verdict.COSIGNED:
-            telling.log.warning("a witness did not cosign", origin=origin, witness=witness, outcome=verdict)
+            telling.log.warning("a witness did not cosign", origin=origin, target=witness, outcome=verdict)
 
     return Asking(
         [Outside(one.key, one.url) for one in quorum.foreign],

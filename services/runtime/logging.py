@@ -31,7 +31,7 @@ KEYS = frozenset(
         # which event, where it is
         *("event_id", "trace_id", "cause", "type", "subject", "source", "recipient", "participant", "key_id"),
         *("topic", "partition", "offset", "seq", "number", "log", "family", "agreement", "schema", "outcome"),
-        *("origin", "witness"),
+        "origin",
         # what went wrong
         *("error", "code", "field", "reason", "where", "step", "status"),
         # which part, how much, how long
