@@ -27,6 +27,11 @@ def tracked() -> tuple[Path, ...]:
     return tuple(ROOT / name for name in names if name and (ROOT / name).is_file())
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def sources() -> tuple[Path, ...]:
     return tuple(
         p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] in ("services", "connectors")
@@ -53,20 +58,20 @@ def test_modules_above_400_lines_are_listed_with_a_reason() -> None:
 
 
 def test_every_module_opens_with_a_sentence() -> None:
-    assert [str(p.relative_to(ROOT)) for p in sources() if not ast.get_docstring(ast.parse(p.read_text()))] == []
+    assert [str(p.relative_to(ROOT)) for p in sources() if not ast.get_docstring(tree_of(p))] == []
 
 
 def test_every_public_function_and_class_says_what_it_promises() -> None:
     bare = []
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.ClassDef) and _public(node):
                 bare += [
                     f"{path.relative_to(ROOT)}:{n.lineno} {node.name}.{n.name}"
                     for n in node.body
                     if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef) and _public(n) and not ast.get_docstring(n)
                 ]
-        tree = ast.parse(path.read_text())
+        tree = tree_of(path)
         bare += [
             f"{path.relative_to(ROOT)}:{n.lineno} {n.name}"
             for n in tree.body
@@ -85,7 +90,7 @@ def test_broad_excepts_stand_only_at_the_edge_of_a_process() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sources()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ExceptHandler) and _broad(node)
     ]
     assert len(found) <= BROAD_EXCEPTS, found
@@ -157,7 +162,7 @@ def test_every_refusal_code_in_the_source_is_in_the_closed_list() -> None:
         known = {row["code"] for row in csv.DictReader(file)}
     used: dict[str, str] = {}
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Name)

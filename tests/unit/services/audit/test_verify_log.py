@@ -446,7 +446,7 @@ def test_without_tiles_a_later_period_cannot_be_checked() -> None:
     assert codes(checked(made, signatures=False))[0] == "no-beginning"
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_no_byte_of_an_entry_can_be_changed_unseen(data: st.DataObject) -> None:
     made = _SMALL
@@ -464,14 +464,14 @@ def test_no_byte_of_an_entry_can_be_changed_unseen(data: st.DataObject) -> None:
     assert report.findings[0].seq in (place, place + 1, None)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(order=st.permutations(range(4)), kept=st.integers(0, 4))
 def test_no_other_order_and_no_shorter_log_passes(order: list[int], kept: int) -> None:
     made = replace(_SMALL, logged={**_SMALL.logged, CLUES: [_SMALL.logged[CLUES][n] for n in order[:kept]]})
     assert bool(checked(made, signatures=False).findings) == (order[:kept] != [0, 1, 2, 3])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255))
 def test_no_byte_of_a_checkpoint_can_be_changed_unseen(at: int, flip: int) -> None:
     note = _SMALL.notes[ORIGIN][0]

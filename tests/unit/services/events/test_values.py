@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.codec.schema import compile_schema
@@ -50,6 +50,7 @@ def values_of(kind: Any, named: dict[str, Any]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("name", sorted(EVENT_TYPES))
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_a_value_comes_back_from_its_event_and_encodes(name: str, data: st.DataObject) -> None:
     value = data.draw(values_of(SCHEMAS[name], {}))
