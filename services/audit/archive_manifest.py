@@ -75,7 +75,7 @@ def format_manifest(manifest: Manifest) -> bytes:
     """The bytes of the file. Refuses ``bad-archive``, ``too-large`` what the parser would not take."""
     data = _dump(manifest)
     if len(data) > MAX_MANIFEST_BYTES or len(manifest.files) > MAX_FILES:
-        raise Refused("too-large", f"an archive has at most {MAX_FILES} files; export a shorter period")
+        raise Refused("too-large", f"an archive has at most {MAX_FILES} files, all hash tiles of the logs among them")
     _check(manifest)
     return data
 
