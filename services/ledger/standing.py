@@ -9,6 +9,7 @@ from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.entry import parse_entry
 from services.codec.note import Note, parse_note
 from services.codec.tiles import WIDTH, read_bundle, width_at
+from services.kernel.errors import Corrupt, Refused
 from services.kernel.instants import parse_instant
 from services.ledger.files import LogFiles
 
@@ -44,15 +45,20 @@ class Standing:
 def standing_of(files: LogFiles, origin: str, now_ms: int, stale_s: float) -> Standing:
     """Reads two notes, and one bundle when entries wait. Cosigners are named by their lines, which the ledger has checked.
 
-    A log is stale when an entry has waited for witnesses longer than ``stale_s``: so it counts while the log grows, and not while it rests.
+    A log is stale when an entry has waited for witnesses longer than ``stale_s``: so it counts while the log grows, and not while it rests. It
+    is stale too when the entry that waits cannot be read from the files (`ipx audit fsck` says why): one log never hides the others.
     """
     signed, witnessed = _read(files.checkpoint()), _read(files.witnessed())
     checkpoint, held = _checkpoint(signed), _checkpoint(witnessed)
-    since_ms = None
-    if checkpoint is not None and (held is None or held.size < checkpoint.size):
-        since_ms = _admitted_ms(files, held.size if held else 0, checkpoint.size)
-    is_stale = since_ms is not None and now_ms - since_ms > stale_s * 1000
-    state: State = "witnessed" if since_ms is None and held is not None else "stale" if is_stale else "not yet"
+    is_waiting = checkpoint is not None and (held is None or held.size < checkpoint.size)
+    since_ms, is_stale = None, False
+    if checkpoint is not None and is_waiting:
+        try:
+            since_ms = _admitted_ms(files, held.size if held else 0, checkpoint.size)
+            is_stale = now_ms - since_ms > stale_s * 1000
+        except (Corrupt, Refused):
+            is_stale = True
+    state: State = "stale" if is_stale else "witnessed" if held is not None and not is_waiting else "not yet"
     return Standing(origin, checkpoint, held, _cosigners(witnessed), since_ms, state)
 
 
