@@ -2,7 +2,7 @@
 
 Numbered steps: 1 the members log is read from the founding by the auditor's root key, each record verified before it counts (``members/reading.py``) · 2 the
 records of the log are looked at in runs (``log_check.py``), in processes beside this one · 3 the runs are joined · 4 the tree is grown and compared with each signed
-checkpoint (``heads.py``) · 5 where a root differs, the tiles name the very entry. Memory does not grow with the log.
+checkpoint (``heads.py``), that over SM3 too where there is one (``second_tree.py``) · 5 where a root differs, the tiles name the very entry. Memory does not grow with the log.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from services.audit.heads import Heads, keys_of, signed_head
 from services.audit.log_check import MAX_FINDINGS, Joined, Plain
 from services.audit.log_workers import Ground, Workers
+from services.audit.second_tree import SecondTree, State, check_second_tree
 from services.audit.sources import ENTRY_HEADER, MEMBERS, Finding, LogSource, entry_of, place_of
 from services.codec.checkpoint import Checkpoint, origin_of
 from services.codec.envelope import envelope_from_record
@@ -42,6 +43,8 @@ class LogReport:
     findings: tuple[Finding, ...]
     more: int = 0
     """Findings beyond the first hundred, which are not kept."""
+    second_tree: State = "none"
+    """Of the heads over SM3."""
 
     @property
     def is_good(self) -> bool:
@@ -114,10 +117,13 @@ class LogChecker:
                     on_progress(log, count)
             found.add(self._rest(log, heads, joined.next_seq))
             found.add(heads.end())
+            second = check_second_tree(self._source, log, heads.keys)
+            found.add(second.findings)
         except Refused as refused:
             if refused.code != "bad-archive":
                 raise
             found.add([Finding("bad-archive", *place_of(log), refused.message, seq=joined.next_seq)])
+            second = SecondTree("not looked at")
         return LogReport(
             log=log,
             entries=count,
@@ -127,6 +133,7 @@ class LogChecker:
             with_signatures=self._signatures,
             findings=tuple(found.kept),
             more=found.more,
+            second_tree=second.state,
         )
 
     def close(self) -> None:

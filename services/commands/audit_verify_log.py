@@ -105,6 +105,7 @@ def _row(report: LogReport) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "signed_size": report.signed_size,
         "signatures": report.with_signatures,
+        "second_tree": report.second_tree,
         "findings": as_document(report.findings),
         "more_findings": report.more,
     }
@@ -121,6 +122,8 @@ def _show(reports: Sequence[LogReport], findings: Sequence[Finding], is_good: bo
         state = "[green]good 一致[/]" if report.is_good else f"[red]{report.findings[0].code}[/]"
         table.add_row(report.log, *(f"{number:,}" for number in numbers), state)
     console.print(table)
+    if unseen := [report.log for report in reports if report.second_tree == "not looked at"]:
+        console.print(f"[yellow]heads over SM3 not looked at 未核对SM3树根: {', '.join(unseen)}[/]")
     print_findings(console, findings)
     for report in reports:
         print_findings(console, report.findings, report.more)
