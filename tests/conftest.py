@@ -184,16 +184,29 @@ def _exchange(platform: RunningPlatform) -> Iterator[TestExchange]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, and with ``--dist loadgroup`` the tests of a file stay together; those of the system, which share one
-    exchange and its cities, all of them."""
-    for item in items:
-        name = "system" if "system" in _folders(item) else item.path.name
-        item.add_marker(pytest.mark.xdist_group(name))
+    """What takes longest begins first."""
     items.sort(key=lambda item: ("system" not in _folders(item), "broker" not in _folders(item)))
 
 
 def _folders(item: pytest.Item) -> tuple[str, ...]:
     return item.path.relative_to(HERE).parts[:-1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``--dist loadfile`` the tests of the system, which share one exchange and its cities, stay together too, whatever file they are in.
+
+    By the names of the files alone: groups by mark do not reach the scheduler with pytest 9.
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPlatform(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "tests/system" if file.startswith("tests/system/") else file
+
+    return ByPlatform(config, log)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -203,7 +203,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker("broker")
         item.add_marker(pytest.mark.timeout(TEST_WITHIN_S))
     own.sort(key=lambda item: "world" in getattr(item, "fixturenames", ()))
-    items[:] = [item for item in items if HERE not in item.path.parents] + own
+    items[:] = own + [item for item in items if HERE not in item.path.parents]
 
 
 @pytest.hookimpl(wrapper=True)
