@@ -116,7 +116,7 @@ def _made(settings: AuditSettings, event_id: str, withheld: Withheld, given: Pol
         ledger, now_ms = LedgerSettings.load(), SystemClock().now_ms()
         quorum, name = load_quorum(ledger.ledger_witnesses_file), settings.exchange_name
 
-        def policy() -> Policy:
+        def policy() -> Policy | None:
             return given or known_signers(ledger.files_dir, name, quorum, history.latest, now_ms)
 
         desk = EvidenceDesk(ledger.files_dir, name, records, lambda: history, released.with_digest, policy)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -38,7 +37,7 @@ from services.gateway.throttle import Throttle
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
-from services.ledger.policy import PolicyOf, exchange_policy, known_signers
+from services.ledger.policy import exchange_policy, known_signers
 from services.ledger.quorum import load_quorum
 from services.ledger.settings import LedgerSettings
 from services.runtime.logging import configure, get_logger
@@ -99,8 +98,14 @@ def web(parts: Parts, access: AccessLog) -> Front:
     )
     quorum, clock = load_quorum(ledger.ledger_witnesses_file), SystemClock()
 
-    def policy(of: PolicyOf) -> Policy:
-        return of(ledger.files_dir, settings.exchange_name, quorum, parts.history().latest, clock.now_ms())
+    def known() -> Policy | None:
+        return known_signers(ledger.files_dir, settings.exchange_name, quorum, parts.history().latest, clock.now_ms())
+
+    def policy_text() -> bytes:
+        registry = parts.history().latest
+        return format_policy(
+            exchange_policy(ledger.files_dir, settings.exchange_name, quorum, registry, clock.now_ms())
+        )
 
     desk = EvidenceDesk(
         ledger.files_dir,
@@ -108,7 +113,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
         parts.records,
         parts.history,
         parts.released.with_digest,
-        partial(policy, known_signers),
+        known,
     )
     handlers = Handlers(
         publishing=publishing,
@@ -124,7 +129,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
             Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests),
             monotonic_s,
             SystemClock(),
-            lambda: format_policy(policy(exchange_policy)),
+            policy_text,
             stale_s=ledger.ledger_stale_s,
         ),
         cosignatures=CosignaturePosts(

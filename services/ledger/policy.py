@@ -5,7 +5,6 @@ The members log has those keys as keys of ``exchange.ledger``; the notes say who
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from services.codec.log_keys import LEDGER, log_key
@@ -15,9 +14,6 @@ from services.kernel.errors import Refused
 from services.ledger.files import LogFiles, origins
 from services.ledger.quorum import Quorum, policy_of
 from services.members.registry import Registry
-
-PolicyOf = Callable[[Path, str, Quorum, Registry, int], Policy]
-"""One of the two below: from the ledger's directory, the name of the exchange, the quorum, the members and the time."""
 
 
 def log_keys(ledger_dir: Path, exchange: str, registry: Registry) -> dict[str, NoteKey]:
@@ -44,7 +40,12 @@ def exchange_policy(ledger_dir: Path, exchange: str, quorum: Quorum, registry: R
     return policy
 
 
-def known_signers(ledger_dir: Path, exchange: str, quorum: Quorum, registry: Registry, now_ms: int) -> Policy:
-    """Whose signatures a file of the exchange carries: those of :func:`exchange_policy`, those of its logs alone while it has none."""
+def known_signers(ledger_dir: Path, exchange: str, quorum: Quorum, registry: Registry, now_ms: int) -> Policy | None:
+    """Whose signatures a file of the exchange carries: those of :func:`exchange_policy`, those of its logs alone while it has none.
+
+    None where the members log has no key of any log: then nobody can tell whose a signature is.
+    """
     logs = log_keys(ledger_dir, exchange, registry)
+    if not logs:
+        return None
     return policy_of(quorum, registry, logs.values(), now_ms) or Policy(logs, {}, (), NONE)
