@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,8 @@ PLATFORM = "kafka,registry,postgres"
 START_TIMEOUT_S = 600  # the first run on a machine fetches the artifacts
 TAIL_LINES = 15
 LINE_CHARS = 300
+REGISTRY_WITHIN_S = 60.0
+REGISTRY_ANSWERS = 20
 REPORTED = pytest.StashKey[Path]()
 
 
@@ -152,6 +155,22 @@ def _running(state_dir: Path) -> RunningPlatform:
     )
 
 
+def _wait_for_registry(url: str) -> None:
+    """Until it answers again and again: a test before this one may have killed its database, and some of its connections are dead a while."""
+    from services.codec.http import HttpClient
+    from services.kernel.errors import Transient
+
+    answered, until_s = 0, time.monotonic() + REGISTRY_WITHIN_S
+    with HttpClient(timeout_s=10) as http:
+        while answered < REGISTRY_ANSWERS and time.monotonic() < until_s:
+            try:
+                is_well = http.send("GET", f"{url}/subjects").status == 200
+            except Transient:
+                is_well = False
+            answered = answered + 1 if is_well else 0
+            time.sleep(0.0 if is_well else 0.5)
+
+
 @contextmanager
 def _exchange(platform: RunningPlatform) -> Iterator[TestExchange]:
     from services.platform.postgres import connect, ensure_database, sibling
@@ -173,6 +192,7 @@ def _exchange(platform: RunningPlatform) -> Iterator[TestExchange]:
     settings = CommonSettings.load(told)
     with open_admin(settings) as admin:
         apply_topics(admin, load_topics().specs(Topics(name)))
+    _wait_for_registry(platform.registry_url)
     try:
         yield TestExchange(name, settings, Topics(name), Groups(name), {**others, **told})
     finally:
