@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 
 import click
 
+from services.commands.lazy import LazyGroup
 from services.kernel.errors import IpxError, Refused
 
 COMMANDS = {
@@ -30,23 +30,7 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are named, so that ``ipx --help`` answers at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command by name."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command with that name, imported now."""
-        where = COMMANDS.get(cmd_name)
-        if where is None:
-            return None
-        command: click.Command = import_module(where).command
-        return command
-
-
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyGroup, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="ipx")
 def ipx() -> None:
     """IPX: the event exchange for intellectual property protection. 区域知识产权保护协作交换。

@@ -169,6 +169,7 @@ def _wait_for_registry(url: str) -> None:
                 is_well = False
             answered = answered + 1 if is_well else 0
             time.sleep(0.0 if is_well else 0.5)
+    assert answered == REGISTRY_ANSWERS, f"{url} does not answer within {REGISTRY_WITHIN_S} s"
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Self
 
 from services.kernel.errors import Corrupt
 
@@ -114,47 +115,57 @@ def path_length(index: int, size: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RightEdge:
-    """The roots of the full subtrees of a tree, largest first: all that appending needs. O(log n) in size."""
+    """The roots of the full subtrees of a tree, largest first: all that appending needs. O(log n) in size.
+
+    Over SHA-256; a subclass names another hash for its nodes and the root of nothing (``sm3_tree.Sm3Edge``).
+    """
 
     size: int = 0
     peaks: tuple[bytes, ...] = ()
 
-    def append(self, leaf: bytes) -> RightEdge:
+    hash_node = staticmethod(node_hash)
+    """Hash of an inner node."""
+
+    empty_root: ClassVar[bytes] = EMPTY_ROOT
+    """Root of a tree without leaves."""
+
+    def append(self, leaf: bytes) -> Self:
         """The edge after one more leaf hash."""
         return self.extend((leaf,))
 
-    def extend(self, leaves: Iterable[bytes]) -> RightEdge:
+    def extend(self, leaves: Iterable[bytes]) -> Self:
         """The edge after these leaf hashes too."""
+        hash_node = self.hash_node
         peaks, size = list(self.peaks), self.size
         for leaf in leaves:
             current, rest = leaf, size
             while rest & 1:
-                current = node_hash(peaks.pop(), current)
+                current = hash_node(peaks.pop(), current)
                 rest >>= 1
             peaks.append(current)
             size += 1
-        return RightEdge(size, tuple(peaks))
+        return type(self)(size, tuple(peaks))
 
     def root(self) -> bytes:
         """The tree head over everything appended so far."""
         if not self.peaks:
-            return EMPTY_ROOT
+            return self.empty_root
         current = self.peaks[-1]
         for peak in reversed(self.peaks[:-1]):
-            current = node_hash(peak, current)
+            current = self.hash_node(peak, current)
         return current
 
     def to_bytes(self) -> bytes:
         """Size (8 bytes, big-endian) and peaks; inverse of :meth:`from_bytes`."""
         return self.size.to_bytes(8, "big") + b"".join(self.peaks)
 
-    @staticmethod
-    def from_bytes(data: bytes) -> RightEdge:
-        """Reads what :meth:`to_bytes` wrote; ``Corrupt`` when the peaks do not fit the size."""
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Reads what :meth:`to_bytes` wrote, hashing nothing; ``Corrupt`` when the peaks do not fit the size."""
         size = int.from_bytes(data[:8], "big")
         if len(data) != 8 + 32 * size.bit_count():
             raise Corrupt(f"a right edge of size {size} has {size.bit_count()} peaks, got {len(data) - 8} bytes")
-        return RightEdge(size, tuple(data[i : i + 32] for i in range(8, len(data), 32)))
+        return cls(size, tuple(data[i : i + 32] for i in range(8, len(data), 32)))
 
 
 def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
+
+from services.commands.lazy import LazyGroup
 
 COMMANDS = {
     "evidence": "services.commands.audit_evidence",
@@ -16,22 +16,6 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are named: ``ipx audit verify`` needs no broker library."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Every command by name."""
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command with that name, imported now."""
-        where = COMMANDS.get(cmd_name)
-        if where is None:
-            return None
-        command: click.Command = import_module(where).command
-        return command
-
-
-@click.command("audit", cls=LazyGroup)
+@click.command("audit", cls=LazyGroup, modules=COMMANDS)
 def command() -> None:
     """Prove what was sent, to anybody, from files alone. 审计与存证。"""

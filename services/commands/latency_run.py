@@ -172,7 +172,7 @@ async def send_at(rate: float, events: Sequence[Prepared], post: Callable[[Prepa
                 if (ahead_s := due - loop.time()) > 0:
                     await asyncio.sleep(ahead_s)
                 group.create_task(one(event, due))
-    except ExceptionGroup as failed:
+    except ExceptionGroup as failed:  # how a TaskGroup says that a post failed; what it holds is raised, none is kept
         raise failed.exceptions[0] from failed
     return Sent(due_s, Times(tuple(sorted(answered_ms))), loop.time() - start_s)
 

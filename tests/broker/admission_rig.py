@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -34,6 +27,8 @@ from services.kernel.ids import uuid7
 from services.kernel.instants import format_instant
 from services.runtime.shell import SystemClock, SystemEntropy
 from services.runtime.topics import load_topics
+from tests.broker.running import Running
+from tests.broker.waiting import wait_until
 from tests.conftest import TestExchange
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,72 +100,10 @@ def clue_value(**changes: Any) -> dict[str, Any]:
     }
 
 
-def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Process:
+class Process(Running):
     """One process of ``ipx admission run``."""
 
-    def __init__(self, exchange: TestExchange, **environ: str) -> None:
-        logs = exchange.state_dir / "logs"
-        logs.mkdir(exist_ok=True)
-        self.log = logs / f"admission-{len(list(logs.iterdir()))}.log"
-        self.port = free_port()
-        with self.log.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services", "admission", "run"],
-                cwd=ROOT,
-                env={**exchange.environ, "IPX_METRICS_PORT": str(self.port), **environ},
-                stdout=out,
-                stderr=out,
-            )
-
-    def ready(self) -> dict[str, Any]:
-        """The document of ``/readyz``; empty while nothing answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as reply:
-                return dict(json.load(reply))
-        except urllib.error.HTTPError as error:
-            return dict(json.load(error))
-        except OSError:
-            return {}
-
-    def metrics(self) -> str:
-        """The text of ``/metrics``."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as reply:
-            return str(reply.read().decode())
-
-    def wait_ready(self, timeout_s: float = START_S) -> Process:
-        """Blocks until every check passes."""
-        deadline_s = time.monotonic() + timeout_s
-        while self.ready().get("status") != "ready":
-            assert self.process.poll() is None, self.log.read_text()[-3000:]
-            assert time.monotonic() < deadline_s, (self.ready(), self.log.read_text()[-3000:])
-            time.sleep(0.05)
-        return self
-
-    def wait_end(self, timeout_s: float = START_S) -> int:
-        """The exit status of a process that ends by itself."""
-        return self.process.wait(timeout_s)
-
-    def kill(self) -> None:
-        """As kill -9."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        """As the supervisor stops it."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+    argv = ("admission", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,11 +297,14 @@ class Rig:
 
     def wait(self, holds: Callable[[], bool], timeout_s: float, between: Callable[[], None] = lambda: None) -> None:
         """Blocks until it holds, doing something between the questions."""
-        deadline_s = time.monotonic() + timeout_s
-        while not holds():
-            assert time.monotonic() < deadline_s, self._ends_of_logs()
+
+        def is_so() -> bool:
+            if holds():
+                return True
             between()
-            time.sleep(0.1)
+            return False
+
+        wait_until(is_so, timeout_s, self._ends_of_logs)
 
     def wait_outcomes(self, count: int, source: str = NANJING, timeout_s: float = 60.0) -> list[dict[str, Any]]:
         """Blocks until a source was told that many outcomes."""

@@ -12,12 +12,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -42,7 +41,10 @@ from services.kernel.instants import format_instant
 from services.runtime.shell import SystemClock, SystemEntropy
 from services.runtime.topics import load_topics
 from tests.broker.log_writer import EPOCH_MS, LogWriter, Said
+from tests.broker.waiting import wait_until
 from tests.conftest import TestExchange
+
+T = TypeVar("T")
 
 OPERATOR, ADMISSION = "exchange.operator", "exchange.admission"
 NANJING, HANGZHOU, SUZHOU = "320100.market_regulator", "330100.market_regulator", "320500.police"
@@ -310,12 +312,9 @@ def _answers(gateway: RunningGateway) -> bool:
         return False
 
 
-def until(condition: Any, timeout_s: float = 15.0) -> None:
-    """Waits until the condition holds; fails at the timeout."""
-    deadline_s = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not within {timeout_s} s"
-        time.sleep(0.05)
+def until(condition: Callable[[], T], timeout_s: float = 15.0) -> T:
+    """What the condition gives as soon as it is true; fails at the timeout."""
+    return wait_until(condition, timeout_s)
 
 
 class Client:

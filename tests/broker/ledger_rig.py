@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,13 +19,13 @@ from services.events.clue import ClueReported
 from services.ledger.files import LogFiles
 from services.ledger.signing import LogKey
 from tests.broker.log_writer import LogWriter, Said
+from tests.broker.running import START_S, Running
+from tests.broker.waiting import wait_until
 from tests.conftest import TestExchange
 
-ROOT = Path(__file__).resolve().parents[2]
 SIGNER = signer_from_seed(LEDGER, bytes(range(32)))
 OPERATOR = signer_from_seed("exchange.operator", b"o" * 32)
 FAMILY, PARTITIONS = "clues", 4
-START_S = 60.0
 
 
 def clues(count: int, start: int = 0, partition: int | None = None) -> list[Said]:
@@ -55,50 +47,10 @@ def clues(count: int, start: int = 0, partition: int | None = None) -> list[Said
     ]
 
 
-class Process:
+class Process(Running):
     """One process of ``ipx ledger run``."""
 
-    def __init__(self, exchange: TestExchange, **environ: str) -> None:
-        logs = exchange.state_dir / "logs"
-        logs.mkdir(exist_ok=True)
-        self.log = logs / f"ledger-{len(list(logs.iterdir()))}.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
-        with self.log.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services", "ledger", "run"],
-                cwd=ROOT,
-                env={**exchange.environ, "IPX_METRICS_PORT": str(self.port), **environ},
-                stdout=out,
-                stderr=out,
-            )
-
-    def get(self, path: str) -> str:
-        """What the health server answers; empty while nothing does."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
-                return str(reply.read().decode())
-        except urllib.error.HTTPError as error:
-            return str(error.read().decode())
-        except OSError:
-            return ""
-
-    def reason(self, check: str) -> str | None:
-        """Why a check of ``/readyz`` fails; None when it passes, or nothing answers."""
-        said = self.get("/readyz")
-        return json.loads(said)["checks"][check]["reason"] if said else None
-
-    def stop(self) -> int:
-        """As the supervisor stops it."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def kill(self) -> None:
-        """As kill -9."""
-        self.process.kill()
-        self.process.wait(10)
+    argv = ("ledger", "run")
 
 
 @dataclass(slots=True)
@@ -133,12 +85,14 @@ class Rig:
 
     def corrupt(self, process: Process) -> str:
         """Why a process ends that finds a contradiction: ``/readyz`` says so, and it ends with status 1."""
-        deadline_s = time.monotonic() + START_S
-        while (reason := process.reason("logs")) in (None, "starting") or "being read" in reason:
-            assert time.monotonic() < deadline_s, process.log.read_text()[-3000:]
-            time.sleep(0.05)
-        assert process.process.wait(30) == 1
-        return str(reason)
+
+        def reason() -> str | None:
+            said = process.reason("logs")
+            return None if said is None or said == "starting" or "being read" in said else said
+
+        found = wait_until(reason, START_S, process.end_of_log)
+        assert process.wait_end(30) == 1
+        return str(found)
 
     def checkpoint(self, partition: int) -> Checkpoint | None:
         data = self.files(partition).checkpoint()
@@ -152,17 +106,14 @@ class Rig:
         """Until it is so."""
 
         def is_so() -> bool:
-            assert process.process.poll() is None, process.log.read_text()[-3000:]
+            process.require_running()
             return self.is_signed(entries)
 
         self.wait(is_so)
 
     def wait(self, is_so: Callable[[], bool], timeout_s: float = START_S) -> None:
         """Until it is so."""
-        deadline_s = time.monotonic() + timeout_s
-        while not is_so():
-            assert time.monotonic() < deadline_s, self.processes[-1].log.read_text()[-3000:]
-            time.sleep(0.05)
+        wait_until(is_so, timeout_s, lambda: self.processes[-1].end_of_log())
 
     def forged(self, partition: int, *, size: int) -> bytes:
         """A checkpoint of the log's own key over a tree that is none of its own."""

@@ -6,30 +6,27 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from click.testing import CliRunner
 
 from services.codec.http import HttpClient
 from services.commands.node import command as node
 from services.kernel.errors import Transient
+from tests.broker.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30
+T = TypeVar("T")
 
 
-def until(condition: Any, timeout_s: float = 20.0) -> Any:
-    """Waits until the condition gives something true and returns that; fails at the timeout."""
-    deadline_s = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline_s, f"not within {timeout_s} s"
-        time.sleep(0.05)
-    return found
+def until(condition: Callable[[], T], timeout_s: float = 20.0) -> T:
+    """What the condition gives as soon as it is true; fails at the timeout."""
+    return wait_until(condition, timeout_s)
 
 
 @dataclass

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,8 +19,10 @@ import psycopg
 
 from services.codec.envelope import envelope_from_record
 from services.events.receipt import Delivered
+from tests.broker import running
 from tests.broker.counting_room import EVERY, RECIPIENT
 from tests.broker.log_writer import EPOCH_MS, RELEASED, LogWriter, Said
+from tests.broker.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
@@ -181,18 +182,13 @@ def readyz(port: str) -> tuple[int, dict]:
 
 
 def free_port() -> str:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    """A port of loopback that is free now, as a setting is written."""
+    return str(running.free_port())
 
 
 def pause_until(condition, *, within_s: float, what: str) -> None:
     """Waits for something to become so."""
-    until = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < until, f"not within {within_s} s: {what}"
-        time.sleep(0.1)
+    wait_until(condition, within_s, what)
 
 
 @contextmanager

@@ -63,7 +63,7 @@ VALUE: dict[str, Any] = {
     "seen_on": 20_781,
     "kind": "FAIR",
     "owner": {"name": "某公司", "uscc": None},
-    "suspects": [{"name": "甲", "uscc": "91320100MA1XXXXX0X"}, {"name": "乙", "uscc": None}],
+    "suspects": [{"name": "甲", "uscc": "91320100MA1QXT001U"}, {"name": "乙", "uscc": None}],
     "classes": [25, 35],
     "price_fen": -9_900,
     "count": 312,
