@@ -287,7 +287,7 @@ class Rig:
         for record in self.inbox(source):
             if "ce_ipxoutcome" not in record.headers:
                 continue
-            value = _verified(record.envelope, public.data, schema)
+            value = verified(record.envelope, public.data, schema)
             who, place, number = record.headers["ce_ipxoutcome"].decode().split(" ")
             assert (who, place) == (source, value["log"])
             assert (int(number), value["first_number"]) == numbers[place], f"outcome numbers of {source} in {place}"
@@ -348,44 +348,6 @@ def founded(exchange: TestExchange) -> Iterator[Rig]:
         rig.close()
 
 
-def verify_logs(rig: Rig, family: str = "clues") -> dict[int, list[Record]]:
-    """Reads a log and the inboxes and checks that they are whole: seqs, delivery numbers, copies, signatures."""
-    log = rig.log(family)
-    topic = rig.exchange.topics.log(family)
-    promised: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for number, records in log.items():
-        assert [record.entry.seq for record in records] == list(range(len(records))), f"{topic}/{number}"
-        for record in records:
-            entry = record.entry
-            assert entry.log == f"{topic}/{number}"
-            assert entry.statement == record.envelope.statement
-            for delivery in entry.deliveries:
-                promised[delivery.recipient, entry.log].append((delivery.number, entry.statement.id))
-    for (recipient, place), numbered in promised.items():
-        assert [number for number, _ in numbered] == list(range(len(numbered))), (recipient, place)
-    received: dict[tuple[str, str], list[tuple[int, str]]] = defaultdict(list)
-    for recipient in {recipient for recipient, _ in promised}:
-        for record in rig.inbox(recipient):
-            if "ce_ipxdelivery" in record.headers:
-                who, place, number = record.headers["ce_ipxdelivery"].decode().split(" ")
-                assert who == recipient
-                if place.startswith(f"{topic}/"):
-                    received[recipient, place].append((int(number), record.envelope.statement.id))
-    assert received == promised
-    return log
-
-
-def verify_copy(rig: Rig, record: Record) -> dict[str, Any]:
-    """The content of an inbox copy after everything that a node verifies of it; what it shows."""
-    envelope = record.envelope
-    entry = record.entry
-    assert entry.statement == envelope.statement
-    assert entry.signature == envelope.signature
-    return _verified(
-        envelope, rig.signer(envelope.statement.source).public.data, RELEASED.named(envelope.statement.type)
-    )
-
-
 def resent(envelope: Envelope, **changes: Any) -> Envelope:
     """The same with parts exchanged, and no new signature."""
     return replace(envelope, **changes)
@@ -396,7 +358,7 @@ def ids_of(log: dict[int, list[Record]]) -> list[str]:
     return [record.entry.statement.id for records in log.values() for record in records]
 
 
-def _verified(envelope: Envelope, public_key: bytes, schema: Any) -> dict[str, Any]:
+def verified(envelope: Envelope, public_key: bytes, schema: Any) -> dict[str, Any]:
     text = format_statement(envelope.statement)
     assert verify(text, parse_signature(envelope.signature), public_key, RootCache())
     value, parts = schema.decode_parts(envelope.body)

@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.broker.admission_rig import (
-    AGREEMENT,
-    HANGZHOU,
-    HANGZHOU_IP,
-    Rig,
-    founded,
-    ids_of,
-    verify_copy,
-    verify_logs,
-)
+from tests.broker.admission_checks import verify_copy, verify_logs
+from tests.broker.admission_rig import AGREEMENT, HANGZHOU, HANGZHOU_IP, Rig, founded, ids_of
 
 
 @pytest.fixture(scope="module")

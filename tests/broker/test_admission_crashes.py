@@ -16,7 +16,8 @@ import pytest
 from services.admission.partitioning import partition_of
 from services.codec.envelope import Envelope
 from services.runtime.faults import EXIT_STATUS
-from tests.broker.admission_rig import POLICE, Rig, founded, verify_logs
+from tests.broker.admission_checks import verify_logs
+from tests.broker.admission_rig import POLICE, Rig, founded
 
 POINTS = (
     *(f"admission.step{number}:150" for number in range(1, 10)),

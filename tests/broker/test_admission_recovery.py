@@ -14,7 +14,8 @@ from confluent_kafka import Producer
 
 from services.admission.partitioning import partition_of
 from services.codec.envelope import Envelope, frame
-from tests.broker.admission_rig import CLUE, NANJING, Rig, founded, ids_of, verify_logs
+from tests.broker.admission_checks import verify_logs
+from tests.broker.admission_rig import CLUE, NANJING, Rig, founded, ids_of
 
 QUICK = {"IPX_ADMISSION_SESSION_TIMEOUT_MS": "6000", "IPX_ADMISSION_TRANSACTION_TIMEOUT_MS": "6000"}
 BACK_S = 90.0

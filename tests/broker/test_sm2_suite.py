@@ -18,6 +18,7 @@ from services.codec.signature import key_id_of
 from services.events.member import KeyAdded
 from services.members.follower import MembersFollower
 from services.runtime.settings import CommonSettings
+from tests.broker.admission_checks import verify_logs
 from tests.broker.admission_rig import (
     CLOCK,
     CLUE,
@@ -31,7 +32,6 @@ from tests.broker.admission_rig import (
     founded,
     ids_of,
     resent,
-    verify_logs,
 )
 from tests.broker.test_members import said
 from tests.unit.services.codec import gm_judge

@@ -14,8 +14,9 @@ from services.codec.http import HttpClient
 from services.verifier.stamp import authorities
 from services.verifier.verify import Options, verify
 from tests.unit.services.verifier.authority import Authority
-from tests.vectors.evidence.exchange import HANGZHOU, NANJING, Exchange, routes, town
+from tests.vectors.evidence.exchange import Exchange, routes, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import HANGZHOU, NANJING
 
 Answer = Callable[[bytes], tuple[int, bytes]]
 

@@ -15,11 +15,10 @@ from services.codec.content import new_disclosure
 from services.codec.entry import Delivery, Entry, format_entry
 from services.codec.envelope import Draft, Envelope, prepare
 from services.codec.evidence import Evidence, MemberEvidence, in_order
-from services.codec.keys import Ed25519Signer, ParticipantSigner, PublicKey, signer_from_seed
+from services.codec.keys import ParticipantSigner, PublicKey
 from services.codec.log_keys import LEDGER, log_key, log_signer
 from services.codec.merkle import leaf_hash, levels_of
 from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, parse_note, sign_note
-from services.codec.released import ReleasedSchemas, load_released
 from services.codec.schema import EventSchema
 from services.codec.signature import sign, sign_batch
 from services.codec.tiles import HASH, HEIGHT, WIDTH, Tree, bundle_path, new_tiles, pack_bundle, tile_path, width_at
@@ -27,14 +26,7 @@ from services.codec.tlog_policy import Policy, parse_policy
 from services.codec.tlog_proof import TlogProof
 from services.events import to_value
 from services.events.member import (
-    AgreementProposed,
-    AgreementSigned,
-    ExchangeFounded,
-    Flow,
-    KeyAdded,
-    KeyRevoked,
     MemberEvent,
-    ParticipantRegistered,
 )
 from services.kernel.codes import CodeTables, parse_code_table
 from services.kernel.data import SCHEMAS_DIR
@@ -44,37 +36,28 @@ from services.kernel.ports import CountedEntropy
 from services.members.authorise import deliveries
 from services.members.history import History
 from services.members.jurisdiction import Routes, routes_of
-from services.members.reading import body_digest
+from tests.vectors.evidence.members import (
+    HANGZHOU,
+    HANGZHOU_IP,
+    NAME,
+    NANJING,
+    NOW_MS,
+    OPERATOR,
+    SUZHOU,
+    first_release,
+    founded,
+    key_added,
+    proposed,
+    registered,
+    released,
+    signed,
+    signer,
+)
 
-NOW_MS = 1_790_000_000_000
-OPERATOR = "exchange.operator"
-NANJING = "320100.market_regulator"
-HANGZHOU = "330100.market_regulator"
-HANGZHOU_IP = "330100.ip_office"
-SUZHOU = "320500.market_regulator"
 ORGANS = (NANJING, HANGZHOU, HANGZHOU_IP, SUZHOU)
 WITNESSES = (NANJING, HANGZHOU, SUZHOU)
-NAME = "t"
 MEMBERS, CLUES = f"{NAME}.members/0", f"{NAME}.clues/0"
 REF = "delta@1"
-
-
-@cache
-def signer(participant: str, number: int = 0) -> Ed25519Signer:
-    """A key of a participant, the same in every run."""
-    return signer_from_seed(participant, f"{participant} {number}".encode().ljust(32, b".")[:32])
-
-
-@cache
-def released() -> ReleasedSchemas:
-    """The schemas that ship with the exchange."""
-    return load_released()
-
-
-@cache
-def first_release(event_type: str) -> EventSchema:
-    """The first released version of a type: later ones do not change the vectors."""
-    return released().versions_of(event_type)[0].schema
 
 
 @cache
@@ -313,87 +296,6 @@ class Exchange:
         lines = [f"log {key.vkey()}" for key in logs]
         lines += [f"witness {name} {witness_key(name).vkey()}" for name in WITNESSES]
         return "\n".join([*lines, f"group two 2 {' '.join(WITNESSES)}", f"quorum {quorum}", ""])
-
-
-def founded() -> ExchangeFounded:
-    """The founding."""
-    public = signer(OPERATOR).public
-    return ExchangeFounded(
-        name=NAME,
-        operator=OPERATOR,
-        key_id=public.key_id,
-        suite="ed25519",
-        public_key=public.data,
-        founded_at=NOW_MS,
-        title_zh="试验交换",
-        title_en="Trial exchange",
-    )
-
-
-def registered(participant: str, **changes: Any) -> ParticipantRegistered:
-    """The registration of an organ."""
-    division, _, organ = participant.partition(".")
-    event = ParticipantRegistered(
-        participant=participant,
-        name_zh=f"机关{participant}",
-        name_en=f"Organ {participant}",
-        division=division,
-        organ_type=organ,
-        level="prefecture",
-        valid_from=NOW_MS,
-    )
-    return replace(event, **changes)
-
-
-def key_added(participant: str, number: int = 0) -> KeyAdded:
-    """A key of an organ."""
-    public = signer(participant, number).public
-    return KeyAdded(
-        participant=participant, key_id=public.key_id, suite="ed25519", public_key=public.data, valid_from=NOW_MS
-    )
-
-
-def key_revoked(participant: str, number: int = 0) -> KeyRevoked:
-    """The end of a key."""
-    return KeyRevoked(
-        participant=participant,
-        key_id=signer(participant, number).key_id,
-        revoked_at=NOW_MS + 5,
-        reason="superseded",
-    )
-
-
-def proposed() -> AgreementProposed:
-    """An agreement of two provinces."""
-    clue, accepted = "cn.ipx.clue.ClueReported", "cn.ipx.clue.ClueAccepted"
-    organ = "market_regulator"
-    return AgreementProposed(
-        agreement="delta",
-        version=1,
-        title_zh="协议",
-        title_en="Agreement",
-        status="in_force",
-        members=("320000", "330000"),
-        signatories=(NANJING, HANGZHOU),
-        flows=(
-            Flow(
-                type=clue,
-                from_organ=organ,
-                to_organ=organ,
-                routed=True,
-                disclose=("reporter", "suspect_phone"),
-                copy_to=("ip_office",),
-            ),
-            Flow(type=accepted, from_organ=organ, to_organ=organ),
-        ),
-        valid_from=NOW_MS,
-    )
-
-
-def signed() -> AgreementSigned:
-    """A signature under it."""
-    digest = body_digest(first_release(AgreementProposed.TYPE).encode(to_value(proposed())))
-    return AgreementSigned(agreement="delta", version=1, digest=digest, signed_at=NOW_MS, signer="王某")
 
 
 def town(tell_more: Callable[[Exchange], None] | None = None) -> Exchange:

@@ -9,7 +9,8 @@ from typing import Any
 from services.codec.evidence import format_evidence
 from services.codec.json_form import json_form
 from services.kernel.data import SCHEMAS_DIR
-from tests.vectors.evidence.exchange import HANGZHOU, HANGZHOU_IP, NANJING, NOW_MS, Exchange, first_release, town
+from tests.vectors.evidence.exchange import Exchange, town
+from tests.vectors.evidence.members import HANGZHOU, HANGZHOU_IP, NANJING, NOW_MS, first_release
 
 HERE = Path(__file__).parent
 ACCEPTED = "cn.ipx.clue.ClueAccepted"

@@ -13,18 +13,9 @@ from services.codec.evidence import format_evidence
 from services.codec.tiles import tile_path
 from services.kernel.errors import Corrupt, IpxError, Refused, Transient
 from services.verifier.verify import Options, verify
-from tests.vectors.evidence.exchange import (
-    HANGZHOU,
-    HANGZHOU_IP,
-    NANJING,
-    SUZHOU,
-    Exchange,
-    first_release,
-    routes,
-    schema_of,
-    town,
-)
+from tests.vectors.evidence.exchange import Exchange, routes, schema_of, town
 from tests.vectors.evidence.make import ACCEPTED, REPORTED, accepted, reported
+from tests.vectors.evidence.members import HANGZHOU, HANGZHOU_IP, NANJING, SUZHOU, first_release
 
 
 def busy(events: int = 1) -> Exchange:

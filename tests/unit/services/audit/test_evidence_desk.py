@@ -15,8 +15,9 @@ from services.kernel.errors import Corrupt, IpxError, Refused
 from services.ledger.files import CHECKPOINT, write_files
 from services.ledger.index import EventIndex
 from services.verifier.verify import Options, verify
-from tests.vectors.evidence.exchange import CLUES, HANGZHOU, NANJING, Exchange, Log, routes, schema_of, town
+from tests.vectors.evidence.exchange import CLUES, Exchange, Log, routes, schema_of, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import HANGZHOU, NANJING
 
 FIRST_OFFSET = 40
 

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from services.audit.excerpt import excerpt_for
 from services.codec.entry import parse_entry
-from tests.vectors.evidence.exchange import (
-    HANGZHOU,
-    HANGZHOU_IP,
-    NANJING,
-    SUZHOU,
-    Exchange,
-    key_added,
-    key_revoked,
-    registered,
-    town,
-)
+from tests.vectors.evidence.exchange import Exchange, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import HANGZHOU, HANGZHOU_IP, NANJING, SUZHOU, key_added, key_revoked, registered
 
 
 def taken(exchange: Exchange) -> list[tuple[str, str]]:

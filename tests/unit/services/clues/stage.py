@@ -170,3 +170,13 @@ class Stage:
 @cache
 def bound_fold():  # type: ignore[no-untyped-def]
     return partial(fold, routes_of(tables()))
+
+
+def answers(folded, kind):  # type: ignore[no-untyped-def]
+    return [e for e in folded.emissions if isinstance(e.event, kind)]
+
+
+def only(folded, kind):  # type: ignore[no-untyped-def]
+    (emission,) = folded.emissions
+    assert isinstance(emission.event, kind)
+    return emission

@@ -13,9 +13,8 @@ from services.clues.state import TERMINAL, Clue, decode, encode
 from services.clues.state import Stage as At
 from services.codec.schema import EventSchema, compile_schema
 from services.events import Event, to_value
-from services.events.clue import ClueReported, ClueResultReturned, MoveHadNoEffect, ReporterReferral
+from services.events.clue import ClueReported, ClueResultReturned, MoveHadNoEffect
 from services.kernel.data import SCHEMAS_DIR
-from services.kernel.instants import parse_instant
 from tests.unit.services.clues.stage import (
     HANGZHOU,
     NANJING,
@@ -25,23 +24,15 @@ from tests.unit.services.clues.stage import (
     SHANGHAI,
     Stage,
     accepted,
+    answers,
     filed,
     not_filed,
+    only,
     report,
     returned,
     tables,
     verified,
 )
-
-
-def answers(folded, kind):  # type: ignore[no-untyped-def]
-    return [e for e in folded.emissions if isinstance(e.event, kind)]
-
-
-def only(folded, kind):  # type: ignore[no-untyped-def]
-    (emission,) = folded.emissions
-    assert isinstance(emission.event, kind)
-    return emission
 
 
 def test_a_clue_goes_from_report_to_filing_and_its_result_returns_to_the_origin() -> None:
@@ -265,57 +256,6 @@ def test_who_got_a_copy_of_a_strangers_move_is_told_the_real_reason() -> None:
     assert NINGBO in told[(NANJING,)].explanation_zh
     assert told[(SHANGHAI,)].rule == "unknown_clue"
     assert NINGBO not in repr(told[(SHANGHAI,)])
-
-
-def test_a_public_report_at_a_bureau_without_power_sends_the_reporter_on_and_goes_to_nobody() -> None:
-    stage = Stage()
-    folded = stage.say(report(subtype="public_report", place_division="330212"), NANJING)
-    referral = only(folded, ReporterReferral)
-    assert referral.addressee == (NANJING,)
-    assert referral.event.received_by == NANJING
-    assert (referral.event.competent_division, referral.event.competent_organ_type) == ("330200", "market_regulator")
-    assert (referral.event.competent_participant, referral.event.rule) == (
-        NINGBO,
-        "reporter_goes_to_competent_bureau",
-    )
-    assert referral.event.competent_name_zh in referral.event.explanation_zh
-    assert stage.state.holdings == ()
-    assert only(stage.say(accepted(), NANJING), MoveHadNoEffect).event.rule == "public_report_elsewhere"
-
-
-def test_a_public_report_for_a_place_without_a_member_still_names_where_to_go() -> None:
-    stage = Stage()
-    folded = stage.say(report(subtype="public_report", place_division="340104"), NANJING)
-    referral = only(folded, ReporterReferral).event
-    assert (referral.competent_participant, referral.competent_division) == (None, "340104")
-    assert referral.competent_organ_type == "market_regulator"
-
-
-def test_the_article_on_public_reports_is_the_one_in_force_when_it_was_admitted() -> None:
-    articles = {}
-    for day in ("2026-04-14T15:59:59.999Z", "2026-04-14T16:00:00.000Z"):
-        folded = Stage().say(report(subtype="public_report"), NANJING, at_ms=parse_instant(day))
-        articles[day] = only(folded, ReporterReferral).event.article
-    before, after = articles.values()
-    assert "第二十九条" in before
-    assert "第121号令" in after
-    assert "第二十九条" not in after  # its new number was not seen
-
-
-def test_a_public_report_at_the_right_bureau_is_held_by_it() -> None:
-    stage = Stage()
-    assert stage.say(report(subtype="public_report", place_division="320106"), NANJING).emissions == ()
-    assert stage.state.stage_of(NANJING) is At.REPORTED
-
-
-def test_a_public_report_takes_nothing_from_a_clue_that_others_handle() -> None:
-    stage = Stage()
-    first = stage.opened()
-    stage.moves(NINGBO, accepted())
-    folded = stage.say(report(subtype="public_report"), SHANGHAI, cause=first.id)
-    assert only(folded, ReporterReferral).addressee == (SHANGHAI,)
-    assert stage.state.stage_of(NINGBO) is At.ACCEPTED
-    assert stage.state.reporters == (NANJING,)
 
 
 def test_the_rooms_own_words_coming_back_change_nothing() -> None:

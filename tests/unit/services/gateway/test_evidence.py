@@ -14,8 +14,9 @@ from services.gateway.evidence import EvidenceOfEvents
 from services.gateway.exchange import Incoming, Reply, Trace
 from services.kernel.errors import Refused
 from services.verifier.verify import Options, verify
-from tests.vectors.evidence.exchange import HANGZHOU, NANJING, SUZHOU, Exchange, first_release, routes, schema_of, town
+from tests.vectors.evidence.exchange import Exchange, routes, schema_of, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import HANGZHOU, NANJING, SUZHOU, first_release
 
 
 def standing() -> tuple[Exchange, str]:

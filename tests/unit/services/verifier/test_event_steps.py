@@ -12,21 +12,9 @@ from services.events import to_value
 from services.events.member import ExchangeFounded
 from services.kernel.instants import format_instant
 from services.verifier.verify import Options, verify
-from tests.vectors.evidence.exchange import (
-    HANGZHOU,
-    NANJING,
-    NOW_MS,
-    OPERATOR,
-    Exchange,
-    Log,
-    founded,
-    key_added,
-    registered,
-    routes,
-    signer,
-    town,
-)
+from tests.vectors.evidence.exchange import Exchange, Log, routes, town
 from tests.vectors.evidence.make import ACCEPTED, REPORTED, accepted
+from tests.vectors.evidence.members import HANGZHOU, NANJING, NOW_MS, OPERATOR, founded, key_added, registered, signer
 
 FOUNDED = ExchangeFounded.TYPE
 WHOLE = range(12)

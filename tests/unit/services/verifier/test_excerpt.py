@@ -20,24 +20,21 @@ from services.events import to_value
 from services.events.member import MemberEvent
 from services.verifier.report import Step
 from services.verifier.verify import Options, verify
-from tests.vectors.evidence.exchange import (
+from tests.vectors.evidence.exchange import Exchange, routes, schema_of, town
+from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import (
     HANGZHOU,
     NANJING,
     OPERATOR,
-    Exchange,
     first_release,
     founded,
     key_added,
     key_revoked,
     proposed,
     registered,
-    routes,
-    schema_of,
     signed,
     signer,
-    town,
 )
-from tests.vectors.evidence.make import ACCEPTED, accepted
 
 EVENTS: tuple[MemberEvent, ...] = (
     key_added(HANGZHOU, 2),

@@ -14,8 +14,9 @@ from services.verifier import stamp
 from services.verifier.report import Step
 from services.verifier.verify import Options, verify
 from tests.unit.services.verifier.authority import Authority
-from tests.vectors.evidence.exchange import HANGZHOU, NANJING, Exchange, routes, town
+from tests.vectors.evidence.exchange import Exchange, routes, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import HANGZHOU, NANJING
 
 TEXT = b"t/clues/0\n1\n" + b"A" * 43 + b"=\n"
 

@@ -3,83 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.codec.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from services.codec.entry import Delivery
-from services.codec.evidence import Evidence, MemberEvidence, digest_of, format_evidence, in_order, parse_evidence
+from services.codec.evidence import digest_of, format_evidence, parse_evidence
 from services.codec.keys import sm2_signer
-from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, parse_note, sign_note
-from services.codec.tlog_policy import Policy
-from services.verifier.report import Report, Step
-from services.verifier.verify import Options, verify
-from tests.vectors.evidence.exchange import (
-    CLUES,
+from services.codec.note import COSIGNATURE, Note, NoteKey, cosign_note, format_note, parse_note
+from services.verifier.verify import Options
+from tests.unit.services.verifier.checking import (
+    FILES,
+    checked,
+    failure,
+    kept,
+    small,
+    standing_town,
+    step,
+    with_note,
+    without,
+)
+from tests.vectors.evidence.exchange import CLUES, WITNESSES, Exchange, routes, town
+from tests.vectors.evidence.make import ACCEPTED, accepted
+from tests.vectors.evidence.members import (
     HANGZHOU,
-    HANGZHOU_IP,
     NANJING,
-    OPERATOR,
     SUZHOU,
-    WITNESSES,
-    Exchange,
     key_added,
     key_revoked,
     proposed,
-    routes,
     signer,
-    town,
 )
-from tests.vectors.evidence.make import ACCEPTED, REPORTED, accepted, made, reported
-
-FILES = {name: data for name, data in made().items() if name.endswith(".json")}
-SMALL = FILES["key-added.json"]
-
-
-@cache
-def standing_town() -> Exchange:
-    exchange = town()
-    exchange.publish(ACCEPTED, accepted(), HANGZHOU, addressee=NANJING)
-    exchange.publish(REPORTED, reported(), NANJING, addressee=HANGZHOU, batch=True)
-    exchange.sign()
-    return exchange
-
-
-@cache
-def policy(quorum: str = "two") -> Policy:
-    return standing_town().policy(quorum)
-
-
-@cache
-def options() -> Options:
-    return Options(root=signer(OPERATOR).public, routes=routes())
-
-
-def checked(evidence: Evidence | bytes, by: Policy | None = None, having: Options | None = None) -> Report:
-    data = evidence if isinstance(evidence, bytes) else format_evidence(evidence)
-    return verify(data, by or policy(), having or options())
-
-
-def failure(
-    evidence: Evidence | bytes, by: Policy | None = None, having: Options | None = None
-) -> tuple[str, str | None, str | None]:
-    bad = checked(evidence, by, having).first_bad
-    assert bad is not None, "it was taken"
-    return bad.title_en, bad.code, bad.place
-
-
-def step(report: Report, title: str) -> Step:
-    return next(one for one in report.steps if one.title_en == title)
-
-
-@cache
-def small() -> Evidence:
-    return standing_town().evidence(standing_town().clues.envelopes[0], viewer=HANGZHOU).evidence
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
@@ -160,20 +116,6 @@ def test_a_schema_that_nobody_names_is_refused() -> None:
     other = b'{"name":"X","type":"record"}'
     schemas = {**small().schemas, digest_of(other): other}
     assert failure(replace(small(), schemas=schemas)) == ("schemas", "bad-evidence", "schemas")
-
-
-def kept(evidence: Evidence, keep: Callable[[MemberEvidence], bool]) -> Evidence:
-    """The evidence with these records alone, and without the schemas that nobody names any more."""
-    members = tuple(one for one in evidence.members if keep(one))
-    entries = [evidence.entry, *(one.entry for one in members)]
-    schemas = {
-        digest: text for digest, text in evidence.schemas.items() if any(digest.encode() in entry for entry in entries)
-    }
-    return replace(evidence, members=members, schemas=schemas)
-
-
-def without(evidence: Evidence, word: str) -> Evidence:
-    return kept(evidence, lambda one: word.encode() not in one.entry)
 
 
 def test_an_agreement_without_the_signature_of_a_signatory_is_refused() -> None:
@@ -278,91 +220,6 @@ def test_an_event_signed_with_sm2_holds(batch: bool) -> None:
     exchange.sign()
     evidence = exchange.evidence(envelope).evidence
     assert checked(evidence).first_bad is None
-
-
-def test_a_proof_of_the_wrong_length_is_refused() -> None:
-    proof = small().proof
-    for path in ((), (*proof.path, bytes(32))):
-        other = replace(small(), proof=replace(proof, path=path))
-        assert failure(other) == ("form of the file", "bad-proof", "event.proof")
-    first, *rest = small().members
-    for path in (first.path[:-1], (*first.path, bytes(32))):
-        other = replace(small(), members=(replace(first, path=path), *rest))
-        assert failure(other) == ("members log", "bad-proof", "members.records[0].path")
-
-
-def test_a_proof_of_another_place_is_refused() -> None:
-    assert failure(replace(small(), proof=replace(small().proof, index=1)))[:2] == ("entry", "bad-proof")
-
-
-def with_note(evidence: Evidence, note: Note) -> Evidence:
-    return replace(evidence, proof=replace(evidence.proof, note=in_order(note)))
-
-
-def test_a_forged_checkpoint_is_refused() -> None:
-    note = small().proof.note
-    checkpoint = parse_checkpoint(note.text)
-    key = signer(NANJING)
-    text = format_checkpoint(Checkpoint(checkpoint.origin, checkpoint.size, checkpoint.root, ("forged",)))
-    forged = Note(text, (sign_note(text, checkpoint.origin, key.public.data, key.sign),))
-    assert failure(with_note(small(), forged)) == ("checkpoint", "bad-signature", "event.proof")
-    kept = Note(text, note.signatures)
-    assert failure(with_note(small(), kept)) == ("checkpoint", "bad-signature", "event.proof")
-    other = format_checkpoint(Checkpoint(checkpoint.origin, checkpoint.size, bytes(32)))
-    assert failure(with_note(small(), Note(other, note.signatures)))[0] == "inclusion in the log"
-
-
-def test_a_cosignature_by_a_key_outside_the_policy_is_refused() -> None:
-    note = small().proof.note
-    key = signer(HANGZHOU_IP)
-    line = cosign_note(note.text, HANGZHOU_IP, key.public.data, key.sign, 1_790_000_100)
-    found = failure(with_note(small(), note.add(line)))
-    assert found == ("checkpoint", "bad-signature", "event.proof")
-
-
-def test_a_cosignature_that_is_not_good_is_refused_though_others_suffice() -> None:
-    note = small().proof.note
-    last = note.signatures[-1]
-    bad = replace(last, value=bytes((*last.value[:-1], last.value[-1] ^ 1)))
-    found = failure(with_note(small(), replace(note, signatures=(*note.signatures[:-1], bad))))
-    assert found == ("checkpoint", "bad-signature", "event.proof")
-
-
-def test_too_few_witnesses_are_refused_and_none_is_said_when_none_is_asked_for() -> None:
-    exchange = town()
-    envelope = exchange.publish(ACCEPTED, accepted(), HANGZHOU, addressee=NANJING)
-    exchange.sign(WITNESSES[:1])
-    evidence = exchange.evidence(envelope).evidence
-    assert failure(evidence) == ("witnesses", "not-witnessed", "event.proof")
-    report = checked(evidence, policy("none"))
-    assert report.holds
-    assert {step(report, "witnesses").finding, step(report, "times").finding} == {"not-proved"}
-
-
-def test_an_unwitnessed_checkpoint_of_the_members_log_is_refused() -> None:
-    note = small().members_checkpoint
-    few = replace(small(), members_checkpoint=replace(note, signatures=note.signatures[:2]))
-    assert failure(few) == ("members log", "not-witnessed", "members.checkpoint")
-
-
-def test_a_checkpoint_of_another_log_is_refused() -> None:
-    assert failure(replace(small(), members_checkpoint=small().proof.note))[:2] == ("members log", "bad-checkpoint")
-    members = standing_town().evidence(standing_town().members.envelopes[0]).evidence
-    assert failure(replace(small(), proof=members.proof))[:2] == ("entry", "bad-evidence")
-
-
-def test_a_log_that_the_policy_does_not_have_is_refused() -> None:
-    known = policy()
-    members_only = replace(known, logs={name: key for name, key in known.logs.items() if "members" in name})
-    assert failure(small(), members_only)[1] == "unknown-log"
-
-
-def test_witnesses_who_had_it_before_it_was_admitted_are_not_believed() -> None:
-    exchange = town()
-    envelope = exchange.publish(ACCEPTED, accepted(), HANGZHOU, addressee=NANJING)
-    exchange.members.sign()
-    exchange.clues.sign(at_s=1_790_000_000 - 3600)
-    assert failure(exchange.evidence(envelope).evidence) == ("times", "time-in-future", "event.entry")
 
 
 def test_a_time_past_the_calendar_is_refused() -> None:
