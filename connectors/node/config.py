@@ -44,6 +44,7 @@ from services.codec.keys import (
     parse_private,
     parse_public,
 )
+from services.kernel.complaint import complaint
 from services.kernel.errors import BadSettings
 from services.kernel.parties import check_participant
 
@@ -247,7 +248,4 @@ def read_secret(path: Path) -> str:
 def _complaint(error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
         return str(error)
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'file'}: {item['msg']}"
-        for item in error.errors(include_input=False, include_url=False)
-    )
+    return complaint(error.errors(include_input=False, include_url=False))

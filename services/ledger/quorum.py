@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from services.codec.note import COSIGNATURE, MAX_SIGNATURES, NoteKey, parse_vkey
 from services.codec.signature import SINGLE
 from services.codec.tlog_policy import Group, Policy, format_policy, parse_policy
+from services.kernel.complaint import complaint
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings, Refused
 from services.kernel.parties import check_participant
@@ -201,7 +202,4 @@ class _Making:
 def _complaint(error: ValidationError | TypeError) -> str:
     if isinstance(error, TypeError):
         return str(error)
-    return "; ".join(
-        f"{'.'.join(str(part) for part in item['loc']) or 'file'}: {item['msg']}"
-        for item in error.errors(include_input=False, include_url=False)
-    )
+    return complaint(error.errors(include_input=False, include_url=False))

@@ -329,11 +329,8 @@ class Rig:
         return "\n".join(process.log.read_text()[-1500:] for process in self.processes)
 
 
-@contextmanager
-def founded(exchange: TestExchange) -> Iterator[Rig]:
-    """The exchange with its schemas registered and its members initialised; processes end with the block."""
-    data = write_data(exchange.state_dir / "data")
-    exchange.environ["IPX_MEMBERS_DATA_DIR"] = str(data)
+def initialised(exchange: TestExchange) -> dict[str, int]:
+    """Registers the schemas and founds the exchange from its data; schema ids by type."""
     registry = SchemaRegistry(exchange.settings.registry_url)
     try:
         ids = {one.type: one.schema_id for one in register_all(RELEASED, registry)}
@@ -341,7 +338,15 @@ def founded(exchange: TestExchange) -> Iterator[Rig]:
         registry.close()
     done = exchange.ipx("members", "init", "--json", timeout_s=120)
     assert done.returncode == 0, done.stderr
-    rig = Rig(exchange, ids)
+    return ids
+
+
+@contextmanager
+def founded(exchange: TestExchange) -> Iterator[Rig]:
+    """The exchange with its schemas registered and its members initialised; processes end with the block."""
+    data = write_data(exchange.state_dir / "data")
+    exchange.environ["IPX_MEMBERS_DATA_DIR"] = str(data)
+    rig = Rig(exchange, initialised(exchange))
     try:
         yield rig
     finally:

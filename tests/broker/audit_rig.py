@@ -11,10 +11,8 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from services.codec.registry import SchemaRegistry
-from services.codec.released import register_all
 from services.events.receipt import Committed, Delivered
-from tests.broker.admission_rig import CLOCK, HANGZHOU, RELEASED, Record, Rig, write_data
+from tests.broker.admission_rig import CLOCK, HANGZHOU, Record, Rig, initialised, write_data
 from tests.broker.room_rig import Worker, free_port, pause_until, readyz
 from tests.conftest import TestExchange
 
@@ -141,14 +139,7 @@ def whole(exchange: TestExchange) -> Iterator[Whole]:
     (data / "delta.toml").write_text(agreement.replace("routed = true", limits), "utf-8")
     exchange.environ["IPX_MEMBERS_DATA_DIR"] = str(data)
     exchange.environ.update(QUICK)
-    registry = SchemaRegistry(exchange.settings.registry_url)
-    try:
-        ids = {one.type: one.schema_id for one in register_all(RELEASED, registry)}
-    finally:
-        registry.close()
-    done = exchange.ipx("members", "init", "--json", timeout_s=120)
-    assert done.returncode == 0, done.stderr
-    made = Whole(Rig(exchange, ids))
+    made = Whole(Rig(exchange, initialised(exchange)))
     try:
         made.rig.start().wait_ready()
         for argv in (("ledger", "run"), ("room", "run", "clues"), ("room", "run", "receipts"), ("relay", "run")):
