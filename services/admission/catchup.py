@@ -14,13 +14,17 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from services.admission.index import LogIndex, Place
+from services.admission.index import LogIndex
+from services.admission.index import Place as IndexPlace
 from services.admission.sequence import Numbers
 from services.codec.entry import Entry, parse_entry
 from services.codec.merkle import leaf_hash
 from services.codec.statement import format_statement
 from services.kernel.errors import Corrupt, Refused, Transient
 from services.kernel.instants import parse_instant
+
+Place = tuple[str, int]
+"""Topic and partition."""
 
 _READ = 2000
 _WAIT_S = 1.0
@@ -87,6 +91,8 @@ class LogReader:
         }
         self._all = Consumer({**settings, "isolation.level": "read_uncommitted"})
         self._committed = Consumer({**settings, "isolation.level": "read_committed"})
+        self.reading: Place | None = None
+        """The partition that :meth:`go_to` went to last: whoever reads over several turns looks whether another went elsewhere meanwhile."""
 
     def end(self, topic: str, partition: int, *, committed: bool) -> int:
         """Offset after the last record; with ``committed`` that before the first open transaction. May block, ``Transient``."""
@@ -98,6 +104,7 @@ class LogReader:
 
     def go_to(self, topic: str, partition: int, offset: int) -> None:
         """Begins to read there."""
+        self.reading = (topic, partition)
         self._committed.assign([TopicPartition(topic, partition, offset)])
 
     def read(self) -> tuple[list[Message], int | None]:
@@ -136,8 +143,11 @@ class CatchUp:
         self._numbers = index.numbers()
         self._place = index.place()
         self._end: int | None = None
-        self._is_reading = False
+        self._is_begun = False
+        self._is_at_end = False
         self._is_known = self._place.log_offset < 0
+        self.is_held = False
+        """Whether the last step found a transaction open on the log: nothing but its end helps."""
 
     def step(self) -> bool:
         """Reads on for a second at most; True when the index stands at the end of the log.
@@ -150,16 +160,19 @@ class CatchUp:
                 raise Corrupt(
                     f"{self.log} ends at offset {self._end}, offset {self._place.log_offset} was there before"
                 )
-        if self._end == 0:
+        if self._end == 0 or self._is_at_end:
             return True
-        if self._reader.end(self._topic, self._partition, committed=True) < self._end:
-            return False  # a transaction is open still: what it wrote may yet be committed
-        if not self._is_reading:
-            self._reader.go_to(self._topic, self._partition, max(self._place.log_offset, 0))
-            self._is_reading = True
+        self.is_held = self._reader.end(self._topic, self._partition, committed=True) < self._end
+        if self.is_held:
+            return False  # what the transaction wrote may yet be committed
+        if not self._is_begun or self._reader.reading != (self._topic, self._partition):
+            # from the last entry that is known, or after it when it was compared; others use the reader between two steps
+            self._reader.go_to(self._topic, self._partition, self._place.log_offset + self._is_known)
+            self._is_begun = True
         records, end = self._reader.read()
         self._take(records)
-        return self._is_known and (self._place.log_offset + 1 >= self._end or (end or 0) >= self._end)
+        self._is_at_end = self._is_known and (self._place.log_offset + 1 >= self._end or (end or 0) >= self._end)
+        return self._is_at_end
 
     def numbers(self) -> Numbers:
         """Where the log stands, as far as it has been read."""
@@ -173,7 +186,7 @@ class CatchUp:
                 self._compare_last(read)
                 continue
             self._numbers = follow(self._numbers, read)
-            self._place = Place(read.offset, read.leaf, self._place.in_offset)
+            self._place = IndexPlace(read.offset, read.leaf, self._place.in_offset)
             found.append((read.entry.statement.id, read.digest, read.entry.seq))
         if found:
             self._index.extend(found, self._numbers, self._place)

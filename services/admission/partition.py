@@ -52,6 +52,8 @@ class Partition:
     catching_up: CatchUp | None = None
     is_ready: bool = False
     caught_up_entries: int = 0
+    held_by: str | None = None
+    """What an open transaction is on that has to end before this partition can be caught up with: its log, or its offsets."""
     in_flight: Progress | None = None
 
     @property
@@ -82,8 +84,10 @@ class Partition:
         if self.catching_up is None:
             self.catching_up = CatchUp(reader, self.log_topic, self.number, self.index)
         if not self.catching_up.step():
+            self.held_by = self.log if self.catching_up.is_held else None
             return False
         in_offset = committed((self.where().topic, self.number))
+        self.held_by = f"the offsets of {self.place}" if in_offset is None else None
         if in_offset is None:
             return False
         self.caught_up_entries = self.catching_up.entries

@@ -155,24 +155,26 @@ class Session:
         return partition is not None and partition.is_ready
 
     def _catch_up(self, group: Group) -> bool:
-        """Goes on catching up for half a second at most; whether there is more to do."""
+        """Goes on catching up for half a second at most; whether there is more to do. A partition that is held does not hold up the others."""
         until_s = time.monotonic() + _CATCH_UP_S
-        while (place := self._next_waiting()) is not None:
-            partition = self._partitions[place]
-            if partition.catch_up(self._tools.reader, group.committed):
+        waiting = [(place, partition) for place, partition in self._partitions.items() if not partition.is_ready]
+        for place, partition in waiting:
+            while not partition.catch_up(self._tools.reader, group.committed):
+                if partition.held_by is not None or time.monotonic() > until_s:
+                    break
+            if partition.is_ready:
                 group.resume(place)
                 self._tools.telling.caught_up(partition)
-                self._tell_partitions()
             if time.monotonic() > until_s:
-                return True
-        return False
-
-    def _next_waiting(self) -> Place | None:
-        return next((place for place, partition in self._partitions.items() if not partition.is_ready), None)
+                break
+        if waiting:
+            self._tell_partitions()
+        return any(not partition.is_ready for _, partition in waiting)
 
     def _tell_partitions(self) -> None:
-        waiting = sum(not partition.is_ready for partition in self._partitions.values())
-        self._tools.telling.partitions(len(self._partitions), waiting)
+        waiting = [partition for partition in self._partitions.values() if not partition.is_ready]
+        held = sorted(partition.held_by for partition in waiting if partition.held_by is not None)
+        self._tools.telling.partitions(len(self._partitions), len(waiting), held)
 
     def _write(self, group: Group, brought: list[Brought]) -> None:
         """Step 10: one transaction, whose commit goes on beside the next batch."""

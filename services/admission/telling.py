@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -33,10 +33,11 @@ class Telling:
         yield
         self.metrics.observe(m.ADMISSION_STEP, time.perf_counter() - started, step=name)
 
-    def partitions(self, held: int, waiting: int) -> None:
-        """How many partitions this process has, and how many of them are still catching up."""
+    def partitions(self, own: int, waiting: int, held_by: Sequence[str] = ()) -> None:
+        """How many partitions this process has, how many of them are still catching up, and what open transactions they wait for."""
         if waiting:
-            self.checks.failed("partitions", f"{waiting} of {held} log partitions are being caught up with")
+            held = f"; a transaction is open on {', '.join(held_by)}" if held_by else ""
+            self.checks.failed("partitions", f"{waiting} of {own} log partitions are being caught up with{held}")
         else:
             self.checks.passed("partitions")
 

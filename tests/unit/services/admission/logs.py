@@ -48,6 +48,7 @@ class FakeReader:
     open_from: dict[str, int] = field(default_factory=dict)
     cut: dict[str, int] = field(default_factory=dict)
     reads: int = 0
+    reading: tuple[str, int] | None = None
     chunk: int = 3
     _topic: str = ""
     _at: int = 0
@@ -71,6 +72,7 @@ class FakeReader:
     def go_to(self, topic: str, _partition: int, offset: int) -> None:
         """Begins to read there."""
         self._topic, self._at = topic, offset
+        self.reading = (topic, _partition)
 
     def read(self) -> tuple[list[FakeMessage], int | None]:
         """The next few records, and the end when there are no more."""

@@ -93,10 +93,28 @@ def test_an_open_transaction_is_waited_for(tmp_path: Path) -> None:
     waiting = index(tmp_path)
     catching = CatchUp(cast(LogReader, reader), TOPIC, 0, waiting)
     assert not any(catching.step() for _ in range(5))
+    assert catching.is_held
     assert waiting.numbers() == Numbers()
     del reader.open_from[TOPIC]
     assert any(catching.step() for _ in range(10))
+    assert not catching.is_held
     assert waiting.numbers() == WHOLE.numbers()
+
+
+def test_what_else_was_read_between_two_steps_does_no_harm(tmp_path: Path) -> None:
+    reader = reader_with(*range(8))
+    for seq in range(8):
+        reader.put("t.inbox.x", [("ce_ipxentry", entries(8, "t.clues/1").admitted[seq].entry)])
+    for held, of in enumerate((index(tmp_path / "new"), indexed(tmp_path / "old"))):
+        catching = CatchUp(cast(LogReader, reader), TOPIC, 0, of)
+        steps = 0
+        while not catching.step():
+            reader.go_to("t.inbox.x", 0, 0)
+            reader.read()
+            steps += 1
+        assert steps > 1, held
+        assert of.numbers() == WHOLE.numbers()
+        assert catching.step(), "an end that was come to is not left again"
 
 
 @pytest.mark.parametrize(

@@ -76,9 +76,16 @@ def test_an_unready_offset_keeps_it_waiting(tmp_path: Path) -> None:
     made = partition(tmp_path)
     reader = cast(LogReader, FakeReader())
     assert not made.catch_up(reader, lambda _place: None)
-    assert not made.is_ready
+    assert (made.is_ready, made.held_by) == (False, f"the offsets of {made.place}")
     assert made.catch_up(reader, lambda _place: 4)
-    assert made.position == 4
+    assert (made.position, made.held_by) == (4, None)
+
+
+def test_an_open_transaction_on_the_log_is_named(tmp_path: Path) -> None:
+    made = partition(tmp_path)
+    reader = FakeReader(ends={"t.clues": 20}, open_from={"t.clues": 6})
+    assert not made.catch_up(cast(LogReader, reader), lambda _place: 0)
+    assert made.held_by == made.log
 
 
 def test_outcome_numbers_begin_at_zero_in_a_new_exchange(tmp_path: Path) -> None:
