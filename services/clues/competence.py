@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from services.events.clue import ClueReported
 from services.kernel.errors import Refused
-from services.members.jurisdiction import Route, Routes, competent_organ, route_of
-from services.members.registry import Agreement, Registry, divisions_above
+from services.members.jurisdiction import Route, Routes, competent_organ, route_of, start_of
+from services.members.registry import Agreement, Registry
 from services.runtime.fold import Logged
-
-_DIGITS = {"county": 6, "prefecture": 4, "province": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +41,9 @@ def _member(registry: Registry, agreement: Agreement, route: Route, logged: Logg
         organ = competent_organ(registry, agreement, route, place, logged.admitted_ms)
     except Refused:
         return _no_member(route, place)
-    division = organ.division or _start(route, place)
+    division = organ.division or start_of(place, route.level)
     return Competent(division, route.organ_type, organ.id, organ.name_zh, organ.name_en)
 
 
 def _no_member(route: Route, place: str) -> Competent:
-    return Competent(_start(route, place), route.organ_type)
-
-
-def _start(route: Route, place: str) -> str:
-    """The division at the level where the search begins."""
-    digits = _DIGITS.get(route.level, 0)
-    return f"{place[:digits]:0<6}" if digits else divisions_above(place)[-1]
+    return Competent(start_of(place, route.level), route.organ_type)

@@ -87,7 +87,7 @@ def sentences(tally: Tally, hosted: frozenset[str]) -> Iterable[str]:
     waiting = [d for entry in tally.entries.values() for d in entry.deliveries if d.recipient not in hosted]
     yield (
         f"{len(tally.published)} events were published, {len(tally.entries)} admitted, {len(tally.refusals)} refused "
-        f"with a reason; {len(tally.committed)} copies are in cities' systems, {len(tally.declined)} were refused there."
+        f"with a reason; {len(tally.committed)} copies are in cities' systems, {len(tally.declined)} refused there."
     )
     if waiting:
         organs = len({d.recipient for d in waiting})

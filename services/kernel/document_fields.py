@@ -37,11 +37,6 @@ def text(document: Mapping[str, Any], key: str, where: str) -> str:
     return value
 
 
-def text_or(document: Mapping[str, Any], key: str, otherwise: str, where: str) -> str:
-    """A text that is not blank, or what stands for it when the key is not there."""
-    return text(document, key, where) if key in document else otherwise
-
-
 def one_of(document: Mapping[str, Any], key: str, allowed: tuple[str, ...], where: str) -> str:
     """A text out of a closed list."""
     value = text(document, key, where)

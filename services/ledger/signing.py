@@ -14,7 +14,7 @@ from services.codec.checkpoint import Checkpoint, format_checkpoint, open_checkp
 from services.codec.keys import Ed25519Signer
 from services.codec.log_keys import log_key, log_signer
 from services.codec.merkle import is_consistent
-from services.codec.note import Note, NoteKey, format_note, sign_note
+from services.codec.note import Note, NoteKey, sign_note
 from services.codec.tiles import Read, Tree
 from services.kernel.errors import Corrupt, Refused
 
@@ -51,10 +51,6 @@ class LogKey:
             return self.open(data)
         except Refused as error:
             raise Corrupt(f"{where} of {self.origin} is not a checkpoint of this log's key: {error.message}") from error
-
-    def note_of(self, checkpoint: Checkpoint) -> bytes:
-        """The bytes of the signed note."""
-        return format_note(self.sign(checkpoint))
 
 
 def require_same(earlier: Checkpoint, size: int, root: bytes) -> None:

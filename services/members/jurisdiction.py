@@ -16,6 +16,8 @@ from services.members.registry import Agreement, Participant, Registry, division
 ANY = "*"
 LEVELS = ("county", "prefecture", "province", "national")
 _NATION = "100000"
+_MUNICIPALITIES = ("11", "12", "31", "50")
+_DIRECT = ("00", "90")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,23 @@ def competent_organ(registry: Registry, agreement: Agreement, route: Route, plac
     )
 
 
-def _climb(place: str, level: str) -> tuple[str, ...]:
+def start_of(place: str, level: str) -> str:
+    """The division at which the search for an act at that place begins: the one of that level that it lies in, or the next above that exists.
+
+    By the digits of GB/T 2260: a municipality has no prefectures (3101xx lies in 310000 itself), and neither have the counties that a
+    province administers directly (xx90xx).
+    """
     match level:
         case "national":
-            return (_NATION,)
-        case "province":
-            start = f"{place[:2]}0000"
-        case "prefecture":
-            start = f"{place[:4]}00"
+            return _NATION
+        case "prefecture" if place[:2] not in _MUNICIPALITIES and place[2:4] not in _DIRECT:
+            return f"{place[:4]}00"
+        case "prefecture" | "province":
+            return f"{place[:2]}0000"
         case _:
-            start = place
-    return tuple(step for step in divisions_above(start) if step != _NATION)
+            return place
+
+
+def _climb(place: str, level: str) -> tuple[str, ...]:
+    start = start_of(place, level)
+    return (start,) if start == _NATION else tuple(step for step in divisions_above(start) if step != _NATION)

@@ -13,7 +13,7 @@ from services.codec.checkpoint import Checkpoint, open_checkpoint
 from services.codec.keys import Ed25519Signer, signer_from_seed
 from services.codec.log_keys import LEDGER, log_key, log_signer
 from services.codec.merkle import RightEdge, leaf_hash
-from services.codec.note import NoteKey
+from services.codec.note import NoteKey, format_note
 from services.codec.tiles import Tree, bundle_path, new_tiles, pack_bundle, tile_path
 from services.events.clue import ClueReported
 from services.ledger.files import LogFiles
@@ -118,7 +118,7 @@ class Rig:
     def forged(self, partition: int, *, size: int) -> bytes:
         """A checkpoint of the log's own key over a tree that is none of its own."""
         origin = self.origin(partition)
-        return LogKey.of(SIGNER, origin).note_of(Checkpoint(origin, size, leaf_hash(b"another tree")))
+        return format_note(LogKey.of(SIGNER, origin).sign(Checkpoint(origin, size, leaf_hash(b"another tree"))))
 
     def publish(self, partition: int, note: bytes) -> None:
         """Puts a note into the topic of checkpoints."""

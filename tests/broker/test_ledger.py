@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from services.codec.checkpoint import open_checkpoint
+from services.codec.note import format_note
 from services.codec.sm3_tree import Sm3Edge
 from services.codec.sm3_tree import leaf_hash as sm3_leaf_hash
 from services.ledger.signing import LogKey
@@ -91,7 +92,7 @@ def _as_partition(rig: Rig, source: int, target: int) -> None:
     head = rig.checkpoint(source)
     assert head is not None
     key = LogKey.of(SIGNER, rig.origin(target))
-    (new / "checkpoint").write_bytes(key.note_of(replace(head, origin=rig.origin(target))))
+    (new / "checkpoint").write_bytes(format_note(key.sign(replace(head, origin=rig.origin(target)))))
     (new / "candidate").unlink(missing_ok=True)
 
 

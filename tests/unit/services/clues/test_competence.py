@@ -13,6 +13,7 @@ from tests.unit.services.clues.stage import (
     accepted,
     only,
     report,
+    tables,
 )
 
 
@@ -38,6 +39,15 @@ def test_a_public_report_for_a_place_without_a_member_still_names_where_to_go() 
     referral = only(folded, ReporterReferral).event
     assert (referral.competent_participant, referral.competent_division) == (None, "340104")
     assert referral.competent_organ_type == "market_regulator"
+
+
+def test_a_public_report_of_a_place_in_a_municipality_names_the_municipality_and_can_be_admitted() -> None:
+    referral = only(
+        Stage().say(report(subtype="public_report", right_type="patent", place_division="310115"), NANJING),
+        ReporterReferral,
+    ).event
+    assert referral.competent_division == "310000"
+    assert tables()["divisions"].valid(referral.competent_division, 20781)
 
 
 def test_the_article_on_public_reports_is_the_one_in_force_when_it_was_admitted() -> None:

@@ -25,7 +25,6 @@ GOOD: dict[str, Any] = {
 
 def test_a_document_of_the_form_is_read() -> None:
     assert fields.text(GOOD, "text", "here") == "x"
-    assert fields.text_or(GOOD, "away", "y", "here") == "y"
     assert fields.one_of(GOOD, "text", ("x", "y"), "here") == "x"
     assert fields.number(GOOD, "number", "here") == 3
     assert fields.number_or_none(GOOD, "away", "here") is None
@@ -44,7 +43,6 @@ def test_a_document_of_the_form_is_read() -> None:
         (fields.text, " "),
         (fields.text, 1),
         (fields.text, None),
-        (fields.text_or, None),
         (fields.number, 0),
         (fields.number, True),
         (fields.number, "3"),
@@ -59,9 +57,8 @@ def test_a_document_of_the_form_is_read() -> None:
     ],
 )
 def test_a_value_of_another_kind_is_refused_with_its_place(read: Callable[..., Any], value: object) -> None:
-    more = ("otherwise", "here") if read is fields.text_or else ("here",)
     with pytest.raises(BadSettings, match="here: key"):
-        read({"key": value}, "key", *more)
+        read({"key": value}, "key", "here")
 
 
 def test_a_value_outside_the_list_and_an_unknown_key_are_refused() -> None:

@@ -7,6 +7,7 @@ import pytest
 from services.codec.checkpoint import Checkpoint, open_checkpoint
 from services.codec.keys import signer_from_seed
 from services.codec.log_keys import LEDGER
+from services.codec.note import format_note
 from services.kernel.errors import Corrupt
 from services.ledger.growing import GrowingTree
 from services.ledger.signing import LogKey, require_continuation, require_same
@@ -64,8 +65,8 @@ def test_what_the_tiles_do_not_give_is_never_signed() -> None:
 
 
 def test_the_note_is_the_same_each_time_and_opens_with_the_key_of_this_log_alone() -> None:
-    data = KEY.note_of(NEW)
-    assert data == KEY.note_of(NEW)
+    data = format_note(KEY.sign(NEW))
+    assert data == format_note(KEY.sign(NEW))
     assert open_checkpoint(data, KEY.note_key)[0] == NEW
     other = LogKey.of(signer_from_seed(LEDGER, bytes(32)), ORIGIN)
     with pytest.raises(Corrupt, match="not a checkpoint of this log's key"):

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from services.kernel.codes import load_code_tables
+from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings, Refused
-from services.members.jurisdiction import Route, Routes, competent_organ, route_of, routes_of
+from services.members.jurisdiction import LEVELS, Route, Routes, competent_organ, route_of, routes_of, start_of
 from services.members.registry import Registry
 from tests.unit.services.members.town import (
     HANGZHOU,
@@ -96,3 +98,31 @@ def test_a_table_with_another_level_is_refused_at_the_start() -> None:
     wrong = replace(shipped, rows=(replace(row, more={**row.more, "level": "village"}),))
     with pytest.raises(BadSettings, match=row.code):
         routes_of({"routing": wrong})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("place", "level", "start"),
+    [
+        ("330212", "county", "330212"),
+        ("330212", "prefecture", "330200"),
+        ("330212", "province", "330000"),
+        ("330212", "national", "100000"),
+        ("310115", "prefecture", "310000"),
+        ("500112", "prefecture", "500000"),
+        ("429004", "prefecture", "420000"),
+        ("330000", "prefecture", "330000"),
+    ],
+)
+def test_the_search_begins_at_the_division_of_the_level_or_the_next_that_exists(
+    place: str, level: str, start: str
+) -> None:
+    assert start_of(place, level) == start
+
+
+def test_it_begins_at_a_division_that_the_table_has_whatever_the_place() -> None:
+    divisions = load_code_tables(SCHEMAS_DIR / "codes")["divisions"]
+    places = [row.code for row in divisions.rows]
+    strange = {
+        start for place in places for level in LEVELS if divisions.latest(start := start_of(place, level)) is None
+    }
+    assert strange == set()
