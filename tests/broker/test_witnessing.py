@@ -172,7 +172,7 @@ def forge(exchange: Exchange, origin: str, *nodes: RunningNode) -> None:
         (found,) = node.command("split-views")["split_views"]
         assert (found["seen_size"], found["offered_size"]) == (true.size, tree.size)
         assert found["offered_note"].encode() == note
-        assert b"ipx_node_open_split_views 1.0" in node.get("/metrics").body
+        until(lambda node=node: b"ipx_node_open_split_views 1.0" in node.get("/metrics").body, 30)
 
     def reported() -> list[Any]:
         records = [record for records in exchange.rig.log("receipts").values() for record in records]
