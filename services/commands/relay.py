@@ -7,7 +7,7 @@ from types import FrameType
 
 import click
 
-from services.commands.room import ROOMS
+from services.commands.rooms import ROOMS
 from services.runtime.health import Checks, HealthServer
 from services.runtime.logging import configure
 from services.runtime.metrics import Metrics

@@ -13,6 +13,7 @@ import click
 from services.codec.keys import Ed25519Signer, parse_private, parse_public
 from services.codec.registry import SchemaRegistry
 from services.codec.released import load_released
+from services.commands.rooms import ROOMS
 from services.kernel.errors import BadSettings, Transient
 from services.members.follower import MembersFollower
 from services.members.registry import Registry
@@ -24,7 +25,6 @@ from services.runtime.proposals import Proposer
 from services.runtime.room_process import CHECKS, Parts, RoomProcess, RoomSettings, serve
 from services.runtime.topics import Topics
 
-ROOMS = ("clues", "receipts")
 _MEMBERS_WAIT_S = 2.0
 _REGISTRY_TIMEOUT_S = 3.0
 
