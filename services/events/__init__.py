@@ -6,8 +6,21 @@ the codec encodes. Pure: no bytes, no schema, no registry here.
 
 from services.events.clue import ClueEvent
 from services.events.member import MemberEvent
+from services.events.notice import NoticeEvent
 from services.events.receipt import ReceiptEvent
 from services.events.registry import EVENT_TYPES, Event, from_value, to_value
+from services.events.transfer import TransferEvent
 from services.events.values import Value
 
-__all__ = ["EVENT_TYPES", "ClueEvent", "Event", "MemberEvent", "ReceiptEvent", "Value", "from_value", "to_value"]
+__all__ = [
+    "EVENT_TYPES",
+    "ClueEvent",
+    "Event",
+    "MemberEvent",
+    "NoticeEvent",
+    "ReceiptEvent",
+    "TransferEvent",
+    "Value",
+    "from_value",
+    "to_value",
+]

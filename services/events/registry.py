@@ -4,10 +4,12 @@ from typing import Final, get_args
 
 from services.events.clue import ClueEvent
 from services.events.member import MemberEvent
+from services.events.notice import NoticeEvent
 from services.events.receipt import ReceiptEvent
+from services.events.transfer import TransferEvent
 from services.events.values import Value, record_from_value, record_to_value
 
-Event = MemberEvent | ClueEvent | ReceiptEvent
+Event = MemberEvent | ClueEvent | TransferEvent | NoticeEvent | ReceiptEvent
 
 EVENT_TYPES: Final[dict[str, type[Event]]] = {cls.TYPE: cls for cls in get_args(Event)}
 

@@ -87,6 +87,8 @@ class TransferMoved:
     extension: str | None = None
     length: int | None = None
     missing: tuple[str, ...] = ()
+    designated: str | None = None
+    """The participant that a superior designates as the competent organ."""
     result: str | None = None
     goods: tuple[Goods, ...] = ()
     documents: tuple[Document, ...] = ()
@@ -121,7 +123,8 @@ class MoveHadNoEffect:
 
     rule: str
     article: str
-    kind: str
+    kind: str | None = None
+    """None where there is no such case."""
     attempted: str
     """``open`` or the move of the table."""
     attempted_event: str

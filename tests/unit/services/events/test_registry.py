@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from services.events import EVENT_TYPES, clue, from_value, member, receipt, to_value
+from services.events import EVENT_TYPES, clue, from_value, member, notice, receipt, to_value, transfer
 from services.events.receipt import Delivered
 from services.kernel.families import FAMILIES, family_of
 
@@ -16,7 +16,7 @@ DELIVERED = Delivered(event="e", recipient="320100.police", log="ipx.clues/3", n
 def records() -> list[type]:
     return [
         held
-        for module in (clue, member, receipt)
+        for module in (clue, member, notice, receipt, transfer)
         for held in vars(module).values()
         if isinstance(held, type) and dataclasses.is_dataclass(held)
     ]

@@ -1,0 +1,9 @@
+"""The typed events of the transfer family equal their schemas."""
+
+from __future__ import annotations
+
+from tests.unit.services.events.mirror import differences
+
+
+def test_the_typed_events_of_the_transfer_family_mirror_the_schemas() -> None:
+    assert differences("transfer") == []
