@@ -11,6 +11,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
 from connectors.kit.auth import ClientCredentials, HeaderMaker, HmacHeader, NoProof, StaticToken
 from connectors.kit.breaker import Breaker
@@ -52,9 +54,10 @@ from services.members.history import History
 from services.runtime import faults
 from services.runtime.health import Checks, HealthServer
 from services.runtime.logging import get_logger
+from services.runtime.loopback import is_loopback
 from services.runtime.metric_kinds import Counter, Gauge, Histogram
 from services.runtime.metrics import METRICS, Metrics
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import RunningClock, SystemEntropy, clock_of
 from services.runtime.topics import Topics
 
 _PREFIX = "ipx_node_"
@@ -120,6 +123,7 @@ class Surroundings:
     exchange: str
     root_key: str | None
     metrics_port: int
+    clock_file: Path | None = None
 
 
 async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | None = None) -> None:
@@ -129,10 +133,12 @@ async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | No
     if not url:
         raise BadSettings("node.gateway: the address of the exchange's gateway is needed")
     exchange = config.node.exchange or around.exchange
-    clock, entropy, released = SystemClock(), SystemEntropy(), load_released()
+    if around.clock_file is not None and not is_loopback(urlsplit(url).hostname):
+        raise BadSettings(f"IPX_CLOCK_FILE moves the clock of one machine alone, and node.gateway {url} is on another")
+    metrics = Metrics("node")
+    clock, entropy, released = clock_of(around.clock_file, metrics), SystemEntropy(), load_released()
     signers: dict[str, Signer] = {member.id: read_signer(config, member) for member in config.participants}
     sites = [_site(config, member, clock) for member in config.participants]
-    metrics = Metrics("node")
     checks = Checks(metrics, MEMBERS_CHECK, *_checks(sites))
     teller = RuntimeTeller(metrics, checks)
     port = config.node.metrics_port
@@ -183,7 +189,7 @@ def _loops(
     schemas: Schemas,
     sealer: Sealer,
     teller: RuntimeTeller,
-    clock: SystemClock,
+    clock: Clock,
     entropy: SystemEntropy,
 ) -> list[Loop]:
     reader = InboxReader(
@@ -202,7 +208,7 @@ def _loops(
     )
     loops: list[Loop] = [reader.run, Publisher(site, gateway, journal, clock, entropy, teller).run]
     if site.city is not None and site.dialect is not None:
-        breaker = Breaker(site.pace.breaker, clock)
+        breaker = Breaker(site.pace.breaker, RunningClock())
         pusher = Pusher(
             site, site.city, site.dialect, journal, clock, entropy, teller, breaker, monotonic_s=time.monotonic
         )
@@ -218,7 +224,7 @@ def _witness(
     journal: Journal,
     members: Members,
     teller: RuntimeTeller,
-    clock: SystemClock,
+    clock: Clock,
     entropy: SystemEntropy,
     sites: Iterable[Site],
 ) -> Witness:
@@ -270,7 +276,7 @@ def _maker(config: NodeConfig, city: City, http: AsyncHttpClient, clock: Clock) 
         case "hmac":
             return HmacHeader(auth.client_id, secret.encode(), clock)
         case _:
-            return ClientCredentials(http, auth.token_url, auth.client_id, secret, clock, auth.scope)
+            return ClientCredentials(http, auth.token_url, auth.client_id, secret, RunningClock(), auth.scope)
 
 
 def _stop_on_signals() -> asyncio.Event:

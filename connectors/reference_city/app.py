@@ -11,8 +11,9 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
+from .clock import clock_of
 from .config import BadConfig, Config, read_step
-from .desk import Desk, Unknown, now_ms
+from .desk import Desk, Unknown
 from .dialects import DIALECTS, Dialect, Reply, at_text
 from .proofs import Guard
 from .store import Store
@@ -29,8 +30,9 @@ class City:
         self.config = config
         self.dialect: Dialect = DIALECTS[config.dialect]
         self.store = Store(config.database)
-        self.desk = Desk(config, self.dialect, self.store)
-        self.guard = Guard(config.proof, now_ms)
+        self.now_ms = clock_of(config.clock)
+        self.desk = Desk(config, self.dialect, self.store, self.now_ms)
+        self.guard = Guard(config.proof, self.now_ms)
         self.trouble = Trouble()
 
     def receive(self, request: Request, body: bytes) -> Reply:
@@ -49,7 +51,7 @@ class City:
             return 400, {"code": "4000", "msg": "报文格式错误", "jieguo": {"daima": "E400", "shuoming": "报文格式错误"}}
         if table == "xs" and not _at(document, self.dialect.doors.title):
             return self.dialect.refused(self._code("1002"), "标题不能为空", self.dialect.doors.title)
-        given, is_new = self.store.take(table, prefix, key, number, at_text(now_ms()), body.decode())
+        given, is_new = self.store.take(table, prefix, key, number, at_text(self.now_ms()), body.decode())
         if is_new and table == "xs":
             self.desk.received(given, document)
         return self.dialect.taken(given)

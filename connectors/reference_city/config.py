@@ -68,6 +68,8 @@ class Config:
     officer: str = "承办人"
     officer_phone: str = "025-00000000"
     section: str = "知识产权保护科"
+    clock: Path | None = None
+    """A file that moves this system's time in a trial (clock.py); none: the machine's time."""
 
 
 def load_config(path: Path) -> Config:
@@ -78,8 +80,14 @@ def load_config(path: Path) -> Config:
         rules = tuple(_rule(row) for row in document.pop("rules", ()))
         proof = Proof(**document.pop("proof", {}))
         database = path.parent / document.pop("database", "city.db")
+        clock = path.parent / document.pop("clock") if "clock" in document else None
         config = Config(
-            **document, database=database, rules=rules, proof=proof, tls=None if tls is None else Tls(**tls)
+            **document,
+            database=database,
+            clock=clock,
+            rules=rules,
+            proof=proof,
+            tls=None if tls is None else Tls(**tls),
         )
     except (TypeError, KeyError) as error:
         raise BadConfig(f"{path.name}: {error}") from error

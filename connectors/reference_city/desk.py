@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
+from .clock import machine_ms
 from .config import Config, Rule, Step, read_step
 from .dialects import KINDS, Dialect, at_text, day_text
 from .store import Store
@@ -17,15 +17,10 @@ class Unknown(LookupError):
     """No such clue here."""
 
 
-def now_ms() -> int:
-    """The machine's time."""
-    return time.time_ns() // 1_000_000
-
-
 class Desk:
     """Handles clues step by step; each step is a happening that a pull will read."""
 
-    def __init__(self, config: Config, dialect: Dialect, store: Store, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(self, config: Config, dialect: Dialect, store: Store, clock: Callable[[], int] = machine_ms) -> None:
         self._config = config
         self._dialect = dialect
         self._store = store

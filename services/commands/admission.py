@@ -16,7 +16,7 @@ from services.kernel.data import SCHEMAS_DIR
 from services.runtime.health import Checks, HealthServer
 from services.runtime.logging import configure, get_logger
 from services.runtime.metrics import Metrics
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 
 
 @click.group("admission")
@@ -35,7 +35,8 @@ def run() -> None:
     metrics = Metrics("admission")
     checks = Checks(metrics, *CHECKS)
     telling = Telling(metrics, checks, get_logger("admission"))
-    admission = Admission(settings, load_released(), load_code_tables(SCHEMAS_DIR / "codes"), SystemClock(), telling)
+    clock = clock_of(settings.clock_file, metrics)
+    admission = Admission(settings, load_released(), load_code_tables(SCHEMAS_DIR / "codes"), clock, telling)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         admission.stop()

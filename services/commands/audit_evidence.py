@@ -25,7 +25,7 @@ from services.ledger.quorum import load_quorum
 from services.ledger.settings import LedgerSettings
 from services.members.follower import MembersFollower
 from services.runtime.logging import configure
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 from services.runtime.topics import Topics
 
 
@@ -113,7 +113,7 @@ def _made(settings: AuditSettings, event_id: str, withheld: Withheld, given: Pol
         follower.start()
         stack.callback(follower.stop)
         history = follower.wait_caught_up(settings.audit_wait_s)
-        ledger, now_ms = LedgerSettings.load(), SystemClock().now_ms()
+        ledger, now_ms = LedgerSettings.load(), clock_of(settings.clock_file).now_ms()
         quorum, name = load_quorum(ledger.ledger_witnesses_file), settings.exchange_name
 
         def policy() -> Policy | None:

@@ -24,7 +24,7 @@ from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings, Transient
 from services.ledger.settings import LedgerSettings
 from services.runtime.planner import Place
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 from services.runtime.topics import Topics
 
 _ASK_S = 10.0
@@ -57,7 +57,7 @@ def command(
             ledger_dir=settings.files_dir,
             schemas_dir=SCHEMAS_DIR,
             period=period_of(from_day, until_day),
-            clock=SystemClock(),
+            clock=clock_of(settings.clock_file),
             signer=_signer(settings.key_file),
             tool=f"ipx {version('ipx')}",
             on_progress=on_progress,

@@ -26,7 +26,7 @@ from services.commands.audit_source import as_document, open_source, print_findi
 from services.kernel.errors import BadSettings, Refused
 from services.kernel.instants import parse_instant
 from services.ledger.settings import LedgerSettings
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 
 _ENTRY = re.compile(r"(.{1,200}/[0-9]{1,5})@([0-9]{1,18})")
 
@@ -72,7 +72,7 @@ def command(until: str | None, case: str | None, archive: Path | None, root_key:
 
 def _open_live() -> LiveRooms:
     settings = LedgerSettings.load()
-    return LiveRooms(settings.postgres_dsn.get_secret_value(), SystemClock().now_ms())
+    return LiveRooms(settings.postgres_dsn.get_secret_value(), clock_of(settings.clock_file).now_ms())
 
 
 def _instant(source: LogSource, until: str) -> int:

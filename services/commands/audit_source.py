@@ -18,7 +18,7 @@ from services.audit.sources import Finding, LogSource
 from services.codec.keys import PublicKey, parse_public
 from services.kernel.errors import BadSettings
 from services.ledger.settings import LedgerSettings
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 from services.runtime.topics import Topics
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,7 +51,9 @@ def root_of(given: str | None, settings: LedgerSettings) -> PublicKey:
 def open_running(settings: LedgerSettings, root: PublicKey) -> KafkaLogs:
     """The running exchange, as of now. Blocks; ``Transient`` without Kafka."""
     topics = Topics(settings.exchange_name)
-    return KafkaLogs(settings.librdkafka(), topics, root=root, ledger_dir=settings.files_dir, clock=SystemClock())
+    return KafkaLogs(
+        settings.librdkafka(), topics, root=root, ledger_dir=settings.files_dir, clock=clock_of(settings.clock_file)
+    )
 
 
 def open_source(archive: Path | None, root_key: str | None) -> LogSource:

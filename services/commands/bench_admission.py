@@ -26,7 +26,7 @@ from services.kernel.errors import Transient
 from services.platform.layout import Layout
 from services.platform.state import read_state
 from services.runtime.settings import CommonSettings
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import SystemEntropy, clock_of
 from services.runtime.topic_admin import apply_topics, open_admin
 from services.runtime.topics import Topics, TopicSpec, load_topics
 
@@ -75,7 +75,7 @@ def _measure(settings: CommonSettings, directory: Path, events: int, *, batch: b
             _run(sys.executable, "-m", "services", *words, environ=environ)
         _bare_topics(own, topics, partitions)
         signer = parse_private((directory / "keys" / f"{SOURCE}.key").read_text().strip())
-        maker = Maker(released, signer, RECIPIENT, SystemClock(), SystemEntropy())
+        maker = Maker(released, signer, RECIPIENT, clock_of(own.clock_file), SystemEntropy())
         registry = SchemaRegistry(own.registry_url)
         schema_id = registry.id_of(released.named(REPORTED))
         registry.close()

@@ -41,7 +41,7 @@ from services.platform.layout import Layout
 from services.platform.ports import any_free
 from services.platform.state import PlatformState, read_state
 from services.runtime.settings import CommonSettings
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import SystemEntropy, clock_of
 
 SOURCE = "320200.market_regulator"
 RECIPIENT = f"{DIALECT}.market_regulator"
@@ -122,7 +122,7 @@ def _key_file(settings: CommonSettings, participant: str) -> Path:
 
 
 async def _run(bench: Bench) -> dict[str, Any]:
-    clock, entropy, arrivals = SystemClock(), SystemEntropy(), Arrivals()
+    clock, entropy, arrivals = clock_of(bench.settings.clock_file), SystemEntropy(), Arrivals()
     sink, url = await open_sink(arrivals)
     http = AsyncHttpClient(bench.gateway, timeout_s=30, connections=CONNECTIONS)
     count = round(bench.rate * bench.seconds)

@@ -32,7 +32,7 @@ from services.commands.peak_memory import peak_memory_mb
 from services.kernel.errors import Corrupt
 from services.ledger.files import CHECKPOINT, LogFiles, write_files
 from services.ledger.growing import File, GrowingTree
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 
 T = TypeVar("T")
 _CHUNK = 10_000
@@ -73,7 +73,7 @@ def command(entries: int, signed: int, processes: int, as_json: bool) -> None:
 def _measure(entries: int, signed: int, processes: int) -> dict[str, Any]:
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="ipx-bench-") as directory, console.status("members") as status:
-        exchange = made_exchange(entries, SystemClock().now_ms())
+        exchange = made_exchange(entries, clock_of(None).now_ms())
         files, members = LogFiles(Path(directory) / "log"), LogFiles(Path(directory) / "members")
         status.update("tiles")
         tree, tiles_s = _timed(lambda: _grow(files, (exchange.entry(seq) for seq in range(entries))))

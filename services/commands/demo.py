@@ -22,7 +22,7 @@ from services.demo.roster import City, load_roster
 from services.demo.scenario import load_scenarios
 from services.demo.stage import set_stage
 from services.demo.telling import cases_table, organs_table, sentences
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import SystemEntropy, clock_of
 
 DEFAULT_STATE_DIR = Path(".ipx") / "demo"
 _WIDTH = 140
@@ -60,7 +60,7 @@ def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, wi
         http = stack.enter_context(HttpClient(timeout_s=20))
         stage = set_stage(settings, cities, crew, http, SystemEntropy(), bar.show)
         laps.lap("cities started")
-        run = f"D{SystemClock().now_ms() // 1000:X}"
+        run = f"D{clock_of(settings.clock_file).now_ms() // 1000:X}"
         conductor = Conductor(settings, stage.desks, run, tend=stage.tend, watch=bar.follow)
         outcome = conductor.conduct(scenarios, within_s=within_s)
         laps.lap("cases played and counted")

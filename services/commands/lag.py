@@ -14,7 +14,7 @@ from services.clues.worker import ROOM as CLUES
 from services.platform.lag import Lag, measure
 from services.receipts.worker import ROOM as RECEIPTS
 from services.runtime.settings import CommonSettings
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 from services.runtime.topic_admin import open_admin
 from services.runtime.topics import load_topics
 
@@ -32,7 +32,7 @@ def command(as_json: bool, state_dir: Path | None) -> None:
     """
     settings = CommonSettings.load(state_dir=state_dir)
     with open_admin(settings, timeout_ms=5_000) as admin:
-        found = measure(settings, admin, load_topics().families, ROOMS, SystemClock().now_ms())
+        found = measure(settings, admin, load_topics().families, ROOMS, clock_of(settings.clock_file).now_ms())
     if as_json:
         click.echo(json.dumps(document(settings.exchange_name, found), ensure_ascii=False))
     else:

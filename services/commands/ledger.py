@@ -31,7 +31,7 @@ from services.members.follower import MembersFollower
 from services.runtime.health import Checks, HealthServer
 from services.runtime.logging import configure, get_logger
 from services.runtime.metrics import Metrics
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 from services.runtime.topics import Topics, load_topics
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -56,16 +56,17 @@ def run() -> None:
     checks = Checks(metrics, *CHECKS)
     follower = members_follower(settings)
     checks.probe("members", lambda: None if follower.state == "following" else follower.state)
+    clock = clock_of(settings.clock_file, metrics)
     quorum, telling = load_quorum(settings.ledger_witnesses_file), Telling(metrics, checks, get_logger("ledger"))
     asking = ask_witnesses(settings, quorum, telling)
     ledger = Ledger(
         settings,
-        SystemClock(),
+        clock,
         telling,
         lambda: follower.require().latest,
         lambda: follower.wait_caught_up(_MEMBERS_S),
         quorum,
-        lambda key: [Stater(settings, settings.files_dir, signer=key, released=load_released(), clock=SystemClock())],
+        lambda key: [Stater(settings, settings.files_dir, signer=key, released=load_released(), clock=clock)],
     )
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -130,7 +131,7 @@ def status(as_json: bool) -> None:
     """
     settings = LedgerSettings.load()
     configure("ledger", form="text", level="warning")
-    now_ms = SystemClock().now_ms()
+    now_ms = clock_of(settings.clock_file).now_ms()
     lines = look(settings, now_ms)
     if as_json:
         logs = {line.standing.origin: line.document(now_ms) for line in lines}
@@ -156,7 +157,9 @@ def policy() -> None:
     finally:
         follower.stop()
     quorum = load_quorum(settings.ledger_witnesses_file)
-    found = exchange_policy(settings.files_dir, settings.exchange_name, quorum, registry, SystemClock().now_ms())
+    found = exchange_policy(
+        settings.files_dir, settings.exchange_name, quorum, registry, clock_of(settings.clock_file).now_ms()
+    )
     click.echo(format_policy(found).decode(), nl=False)
 
 

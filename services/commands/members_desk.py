@@ -26,6 +26,7 @@ from services.codec.released import ReleasedSchemas, load_released
 from services.events import to_value
 from services.events.documents import agreement_from_document, participants_from_document
 from services.events.member import AgreementProposed, MemberEvent
+from services.kernel.calendar_documents import load_calendar
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings, Transient
@@ -42,7 +43,7 @@ from services.runtime.health import Checks
 from services.runtime.logging import get_logger
 from services.runtime.metrics import Metrics
 from services.runtime.settings import ENV_FILE, update_env_file
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import SystemEntropy, clock_of
 from services.runtime.topic_admin import ensure_participant_topics, open_admin
 from services.runtime.topics import Groups, Topics, load_topics
 
@@ -58,7 +59,7 @@ class Desk:
 
     def __init__(self, settings: MembersSettings) -> None:
         self.settings = settings
-        self.clock = SystemClock()
+        self.clock = clock_of(settings.clock_file)
         self.entropy = SystemEntropy()
         self.keyring = Keyring(settings.keys_dir, self.entropy)
         self.released = load_released()
@@ -142,7 +143,7 @@ class Desk:
 
 def initialise(settings: MembersSettings, told: Callable[[int, int], None]) -> dict[str, int]:
     """Brings the members log to what the data says; how many events that took, and its size. Blocks."""
-    clock, entropy = SystemClock(), SystemEntropy()
+    clock, entropy = clock_of(settings.clock_file), SystemEntropy()
     keyring = Keyring(settings.keys_dir, entropy)
     settings = _with_root_key(settings, keyring)
     with Desk(settings) as desk:
@@ -182,6 +183,7 @@ def read_plan(settings: MembersSettings, now_ms: int) -> Plan:
         families=load_topics().families,
         participants=participants_from_document(_toml(directory / PARTICIPANTS_FILE), now_ms),
         agreements=[agreement_from_document(_toml(path)) for path in files],
+        calendar=load_calendar(settings.members_calendars_dir),
     )
 
 
@@ -208,7 +210,7 @@ def admission_of_our_own(settings: MembersSettings, released: ReleasedSchemas) -
     metrics = Metrics("admission")
     telling = Telling(metrics, Checks(metrics, *CHECKS), get_logger("members"))
     tables = load_code_tables(SCHEMAS_DIR / "codes")
-    admission = Admission(own, released, tables, SystemClock(), telling, families=("members",))
+    admission = Admission(own, released, tables, clock_of(own.clock_file, metrics), telling, families=("members",))
     thread = threading.Thread(target=admission.run, name="admission", daemon=True)
     thread.start()
     try:

@@ -18,7 +18,7 @@ from services.kernel.errors import BadSettings
 from services.kernel.instants import format_instant
 from services.runtime.logging import configure
 from services.runtime.settings import CommonSettings
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 
 _CONFIG = click.option(
     "--config",
@@ -50,6 +50,7 @@ def run_node(config_path: Path, state_dir: Path | None) -> None:
         exchange=settings.exchange_name,
         root_key=settings.root_key,
         metrics_port=settings.metrics_port,
+        clock_file=settings.clock_file,
     )
     uvloop.run(run(config, around))
 
@@ -114,7 +115,9 @@ def redrive(config_path: Path, as_json: bool, connector: str | None, item: str |
     """Try dead letters again, all or the ones named. A running node takes them up within seconds."""
     config: NodeConfig = load_config(config_path)
     with report.opened(config.database, read_only=False) as db:
-        marked = report.redrive(db, connector=connector, item=item, now_ms=SystemClock().now_ms())
+        marked = report.redrive(
+            db, connector=connector, item=item, now_ms=clock_of(CommonSettings.load().clock_file).now_ms()
+        )
     _print(as_json, "redriven", marked, ("connector", "way", "item"))
 
 
@@ -139,7 +142,9 @@ def clear_split_view(config_path: Path, as_json: bool, origin: str, reason: str,
     """Let the node cosign the log ORIGIN again. Without --forget only what continues the tree that it cosigned before."""
     config = load_config(config_path)
     with report.opened(config.database, read_only=False) as db:
-        cleared = report.clear_split_view(db, origin, reason, SystemClock().now_ms(), forget=forget)
+        cleared = report.clear_split_view(
+            db, origin, reason, clock_of(CommonSettings.load().clock_file).now_ms(), forget=forget
+        )
     if as_json:
         click.echo(json.dumps({"origin": origin, "cleared": cleared}))
     else:

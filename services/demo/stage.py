@@ -73,7 +73,7 @@ def set_stage(
         {city.node: port for city, port in zip(cities, ports[len(organs) :], strict=True)},
     )
     root = settings.state_dir / "demo"
-    crew.start(system_role(root, organ, place, entropy) for organ in organs)
+    crew.start(system_role(root, organ, place, entropy, settings.clock_file) for organ in organs)
     crew.start(node_role(root, settings, city, place) for city in cities)
     stage = Stage(crew, place, {o.id: HttpDesk(f"http://{LOOPBACK}:{place.systems[o.id]}", http) for o in organs})
     _wait_ready(stage, http, watch)
@@ -89,8 +89,8 @@ def _free_ports(count: int) -> list[int]:
     return found
 
 
-def system_role(root: Path, organ: Organ, place: Place, entropy: Entropy) -> Role:
-    """Writes the configuration of an organ's case system; the process that runs it."""
+def system_role(root: Path, organ: Organ, place: Place, entropy: Entropy, clock_file: Path | None = None) -> Role:
+    """Writes the configuration of an organ's case system; the process that runs it. A moved clock is the city's clock too."""
     folder = root / "systems" / organ.slug
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     proof = {"kind": PROOFS[organ.form], "client_id": "ipx", "secret": _secret(folder, entropy)}
@@ -105,6 +105,7 @@ def system_role(root: Path, organ: Organ, place: Place, entropy: Entropy) -> Rol
         "officer_phone": organ.phone,
         "section": organ.section,
     }
+    lines |= {} if clock_file is None else {"clock": str(clock_file.resolve())}
     config = folder / "city.toml"
     _write(config, _toml(lines) + "\n[proof]\n" + _toml(proof))
     return Role(f"system-{organ.slug}", (sys.executable, "-m", "connectors.reference_city", "--config", str(config)))

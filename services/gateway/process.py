@@ -32,13 +32,14 @@ from services.gateway.tail import News, Tail
 from services.gateway.throttle import Throttle
 from services.gateway.waits import Waits
 from services.kernel.errors import BadSettings, Transient
+from services.kernel.ports import Clock
 from services.members.follower import MembersFollower
 from services.members.history import History
 from services.runtime.health import Checks
 from services.runtime.logging import get_logger
 from services.runtime.metrics import Metrics
 from services.runtime.postgres import Database
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import SystemEntropy, clock_of
 from services.runtime.topics import Groups, Topics
 
 STOPPING = "stopping"
@@ -79,6 +80,7 @@ class Parts:
     _recorder: Recorder
     _backlog: Backlog
     records: LogRecords
+    clock: Clock
     _door: KafkaDoor | None
     _tell_kafka: Callable[[str | None], None]
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -161,7 +163,11 @@ def assemble(settings: GatewaySettings) -> Parts:
     metrics = Metrics("gateway")
     doors = (_OUTBOXES,) if settings.gateway_kafka_door else ()
     checks = Checks(metrics, _KAFKA, _REGISTRY, _POSTGRES, _MEMBERS, _INBOXES, _SERVING, *doors)
-    topics, connection, clock = Topics(settings.exchange_name), settings.librdkafka(), SystemClock()
+    topics, connection, clock = (
+        Topics(settings.exchange_name),
+        settings.librdkafka(),
+        clock_of(settings.clock_file, metrics),
+    )
     released = load_released()
     registry = SchemaRegistry(settings.registry_url)
     learned = LearnedIds(released, registry, _tell(checks, _REGISTRY))
@@ -226,6 +232,7 @@ def assemble(settings: GatewaySettings) -> Parts:
         _recorder=recorder,
         _backlog=backlog,
         records=LogRecords(connection),
+        clock=clock,
         _door=KafkaDoor(door) if settings.gateway_kafka_door else None,
         _tell_kafka=_tell(checks, _KAFKA),
     )

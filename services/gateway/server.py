@@ -41,7 +41,7 @@ from services.ledger.policy import exchange_policy, known_signers
 from services.ledger.quorum import load_quorum
 from services.ledger.settings import LedgerSettings
 from services.runtime.logging import configure, get_logger
-from services.runtime.shell import SystemClock, SystemEntropy
+from services.runtime.shell import SystemEntropy
 from services.runtime.topics import Topics
 
 _KEEP_ALIVE_S = 75
@@ -58,7 +58,7 @@ def run(settings: GatewaySettings) -> None:
 
 async def _serve(settings: GatewaySettings, listener: socket.socket) -> None:
     parts = assemble(settings)
-    access = AccessLog(SystemClock(), asyncio.get_running_loop().call_later, form=settings.log_format)
+    access = AccessLog(parts.clock, asyncio.get_running_loop().call_later, form=settings.log_format)
     front = web(parts, access)
     BoundedProtocol.head_max_bytes = settings.gateway_head_max_bytes
     server = _Server(_config(settings, front), parts)
@@ -76,7 +76,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
     authenticator = Authenticator(
         lambda: parts.history().latest,
         settings.exchange_name,
-        SystemClock(),
+        parts.clock,
         Throttle(settings.gateway_failed_rate_per_s, settings.gateway_failed_burst),
         monotonic_s,
         parts.metrics,
@@ -96,7 +96,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
         parts.metrics,
         settings,
     )
-    quorum, clock = load_quorum(ledger.ledger_witnesses_file), SystemClock()
+    quorum, clock = load_quorum(ledger.ledger_witnesses_file), parts.clock
 
     def known() -> Policy | None:
         return known_signers(ledger.files_dir, settings.exchange_name, quorum, parts.history().latest, clock.now_ms())
@@ -128,7 +128,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
             reader,
             Throttle(settings.gateway_read_rate_per_s, settings.gateway_read_burst_requests),
             monotonic_s,
-            SystemClock(),
+            clock,
             policy_text,
             stale_s=ledger.ledger_stale_s,
         ),
@@ -138,7 +138,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
             reader,
             lambda: parts.history().latest,
             parts.producer,
-            SystemClock(),
+            clock,
             timeout_s=settings.gateway_request_timeout_s,
         ),
         probes=Probes(parts.checks, parts.metrics, parts.inboxes),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import Field
 
 from services.kernel.errors import BadSettings
+from services.runtime.loopback import is_loopback
 from services.runtime.settings import CommonSettings
 
 
@@ -77,6 +77,10 @@ class GatewaySettings(CommonSettings):
                 f"IPX_GATEWAY_HOST={self.gateway_host} would take tokens over plain HTTP from other machines: give "
                 "IPX_GATEWAY_TLS_CERTFILE and IPX_GATEWAY_TLS_KEYFILE, or say IPX_GATEWAY_BEHIND_TLS_PROXY=true"
             )
+        if self.clock_file is not None and (self.gateway_behind_tls_proxy or not self._is_loopback()):
+            raise BadSettings(
+                "IPX_CLOCK_FILE moves the clock of one machine alone, and the gateway is reached from others"
+            )
         return self
 
     def base_url(self) -> str:
@@ -86,7 +90,4 @@ class GatewaySettings(CommonSettings):
         return self.gateway_url or f"{scheme}://{host}:{self.gateway_port}"
 
     def _is_loopback(self) -> bool:
-        try:
-            return ipaddress.ip_address(self.gateway_host).is_loopback
-        except ValueError:
-            return self.gateway_host == "localhost"
+        return is_loopback(self.gateway_host)

@@ -44,6 +44,12 @@ OTHER = "other"
 HEALTH_PASSING = Gauge(
     "health", "passing_checks", "1 while the check of /readyz passes", "/readyz 的检查项通过时为 1", (CHECK,)
 )
+HEALTH_CLOCK_MOVED = Gauge(
+    "health",
+    "clock_moved_seconds",
+    "by how much IPX_CLOCK_FILE moves the clock, 0 where it is the machine's",
+    "IPX_CLOCK_FILE 使时钟偏移的秒数，未偏移为 0",
+)
 
 ADMISSION_RECEIVED = Counter(
     "admission", "received_events", "proposals read from the .in topics", "从 .in 主题读到的提案", (FAMILY,)

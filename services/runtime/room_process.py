@@ -35,7 +35,7 @@ from services.runtime.proposals import Proposer
 from services.runtime.records import RawRecord, SchemaOf
 from services.runtime.runner import Runner
 from services.runtime.settings import CommonSettings
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 from services.runtime.ticker import Ticker
 from services.runtime.topics import Groups, Topics, load_topics
 
@@ -86,6 +86,7 @@ class RoomProcess(Generic[S]):
 
     def __init__(self, room: Room[S], parts: Parts) -> None:
         settings = parts.settings
+        clock = clock_of(settings.clock_file, parts.metrics)
         self._room = room
         self._parts = parts
         self._topics = Topics(settings.exchange_name)
@@ -99,12 +100,13 @@ class RoomProcess(Generic[S]):
             proposer=parts.proposer,
             schema_of=parts.schema_of,
             metrics=parts.metrics,
+            clock=clock,
         )
         self._ticker = Ticker(
             self._runner,
             self._probe,
             self._places(room.awaited),
-            clock=SystemClock(),
+            clock=clock,
             grace_ms=int(settings.room_grace_s * 1000),
         )
         self._backlog = Backlog(self._probe)

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from services.kernel.ports import Clock
 from services.runtime.faults import reach
 from services.runtime.fold import Room, World
 from services.runtime.metrics import (
@@ -70,6 +71,7 @@ class Runner(Generic[S]):
         proposer: Proposer,
         schema_of: SchemaOf,
         metrics: Metrics,
+        clock: Clock,
     ) -> None:
         self.room = room
         self._database = database
@@ -77,6 +79,7 @@ class Runner(Generic[S]):
         self._proposer = proposer
         self._schema_of = schema_of
         self._metrics = metrics
+        self._clock = clock
         self._store = Store(room.name)
 
     def fold(self, batch: Sequence[RawRecord]) -> Done:
@@ -163,7 +166,7 @@ class Runner(Generic[S]):
             metrics.set(ROOM_POSITION, position.next_seq, room=room, family=family_in(topic), partition=str(partition))
         if checked.entries:
             latest_ms = max(logged.admitted_ms for logged in checked.entries)
-            metrics.set(ROOM_BEHIND, max(0.0, time.time() - latest_ms / 1000), room=room)
+            metrics.set(ROOM_BEHIND, max(0.0, (self._clock.now_ms() - latest_ms) / 1000), room=room)
 
 
 def family_in(topic: str) -> str:

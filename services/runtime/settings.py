@@ -11,11 +11,13 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from services.kernel.errors import BadSettings
+from services.runtime.loopback import bootstrap_hosts, dsn_hosts, is_loopback
 
 PREFIX = "IPX_"
 ENV_FILE = "env"
@@ -76,6 +78,8 @@ class CommonSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Loopback port of ``/metrics``, ``/livez`` and ``/readyz``; 0 is off."""
+    clock_file: Path | None = None
+    """A file that moves the clock of every process here (moved_clock.py): trials on one machine, refused where a part is elsewhere."""
     fault_at: str | None = None
     """Where a crash test makes this process die; read by ``faults.py``, never set outside tests."""
 
@@ -120,6 +124,18 @@ class CommonSettings(BaseSettings):
             return cls(**source())
         except ValidationError as error:
             raise BadSettings(_complaint(error)) from error
+
+    @model_validator(mode="after")
+    def _moves_the_clock_of_one_machine(self) -> Self:
+        parts = {
+            "IPX_KAFKA_BOOTSTRAP": bootstrap_hosts(self.kafka_bootstrap),
+            "IPX_REGISTRY_URL": (urlsplit(self.registry_url).hostname,),
+            "IPX_POSTGRES_DSN": dsn_hosts(self.postgres_dsn.get_secret_value()),
+        }
+        away = [name for name, hosts in parts.items() if not all(is_loopback(host) for host in hosts)]
+        if self.clock_file is not None and away:
+            raise ValueError(f"IPX_CLOCK_FILE moves the clock of one machine alone, and {away[0]} is not at loopback")
+        return self
 
     def kafka_python(self) -> dict[str, Any]:
         """Connection arguments for a client of kafka-python; holds the password in clear, do not log it."""

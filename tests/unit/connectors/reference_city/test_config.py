@@ -36,3 +36,10 @@ def test_what_it_does_not_understand_is_refused(tmp_path: Path, old: str, new: s
     (tmp_path / "c.toml").write_text(TEXT.replace(old, new))
     with pytest.raises(BadConfig):
         load_config(tmp_path / "c.toml")
+
+
+def test_the_clock_of_a_trial_is_named_relative_to_the_file_and_is_not_there_by_default(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(TEXT)
+    assert load_config(tmp_path / "c.toml").clock is None
+    (tmp_path / "c.toml").write_text(TEXT.replace("[proof]", 'clock = "clock"\n[proof]'))
+    assert load_config(tmp_path / "c.toml").clock == tmp_path / "clock"

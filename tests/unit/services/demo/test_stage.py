@@ -39,6 +39,13 @@ def test_every_case_system_takes_its_configuration(tmp_path: Path) -> None:
             assert config.proof.kind in ("token", "hmac")
 
 
+def test_a_moved_clock_is_the_case_systems_clock_too(tmp_path: Path) -> None:
+    organ = CITIES[0].organs[0]
+    plain = load_city(Path(system_role(tmp_path, organ, PLACE, CountedEntropy()).argv[-1]))
+    moved = load_city(Path(system_role(tmp_path, organ, PLACE, CountedEntropy(), tmp_path / "clock").argv[-1]))
+    assert (plain.clock, moved.clock) == (None, tmp_path / "clock")
+
+
 def test_every_node_takes_its_configuration_and_knows_each_system_by_the_same_secret(
     tmp_path: Path, settings: CommonSettings
 ) -> None:

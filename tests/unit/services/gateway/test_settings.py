@@ -50,6 +50,23 @@ def test_half_of_a_key_pair_and_a_file_that_is_not_there_are_refused_at_start(tm
         load(tmp_path, IPX_GATEWAY_TLS_CERTFILE=str(certificate), IPX_GATEWAY_TLS_KEYFILE=str(tmp_path / "none"))
 
 
+def test_a_moved_clock_stays_on_this_machine(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    certificate.touch()
+    key.touch()
+    moved = {"IPX_CLOCK_FILE": str(tmp_path / "clock")}
+    assert load(tmp_path, **moved).clock_file is not None
+    away = {
+        "IPX_GATEWAY_HOST": "10.0.0.1",
+        "IPX_GATEWAY_TLS_CERTFILE": str(certificate),
+        "IPX_GATEWAY_TLS_KEYFILE": str(key),
+    }
+    for reached in (away, {"IPX_GATEWAY_BEHIND_TLS_PROXY": "true"}):
+        load(tmp_path, **reached)
+        with pytest.raises(BadSettings, match="IPX_CLOCK_FILE"):
+            load(tmp_path, **moved, **reached)
+
+
 def test_a_misspelt_limit_is_refused_at_start(tmp_path: Path) -> None:
     with pytest.raises(BadSettings):
         load(tmp_path, IPX_GATEWAY_EVENT_MAX_BYTE="5000")

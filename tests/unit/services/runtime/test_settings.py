@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -160,3 +161,24 @@ def test_a_broken_line_is_named_with_its_place_and_without_its_value(tmp_path):
 
 def test_a_missing_env_file_is_empty(tmp_path):
     assert read_env_file(tmp_path / "env") == {}
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        {"IPX_KAFKA_BOOTSTRAP": "127.0.0.1:9092,kafka-2:9092"},
+        {"IPX_REGISTRY_URL": "http://registry.example.cn/apis/ccompat/v7"},
+        {"IPX_POSTGRES_DSN": "postgresql://ipx@10.0.0.5/ipx"},
+        {"IPX_POSTGRES_DSN": "dbname=ipx"},
+    ],
+)
+def test_a_moved_clock_is_refused_unless_every_part_is_at_loopback(tmp_path, away):
+    (name,) = away
+    assert load(tmp_path, **away).clock_file is None
+    with pytest.raises(BadSettings, match=f"IPX_CLOCK_FILE moves the clock of one machine alone, and {name}"):
+        load(tmp_path, IPX_CLOCK_FILE=str(tmp_path / "clock"), **away)
+
+
+def test_a_moved_clock_is_a_setting_that_no_default_sets(tmp_path):
+    assert load(tmp_path).clock_file is None
+    assert load(tmp_path, IPX_CLOCK_FILE="/tmp/clock").clock_file == Path("/tmp/clock")
