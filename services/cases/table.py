@@ -117,18 +117,31 @@ class Kind:
     opens_needs: tuple[str, ...] = ()
     opens_checks: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
+    _roles: Mapping[str, Role] = field(init=False, repr=False, compare=False)
+    _states: Mapping[str, State] = field(init=False, repr=False, compare=False)
+    _moves: Mapping[str, Move] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_roles", {role.id: role for role in self.roles})
+        object.__setattr__(self, "_states", {state.id: state for state in self.states})
+        object.__setattr__(self, "_moves", {move.id: move for move in self.moves})
 
     def role(self, role_id: str) -> Role:
         """The role with that id; the loader has seen that there is one."""
-        return next(role for role in self.roles if role.id == role_id)
+        return self._roles[role_id]
 
     def state(self, state_id: str) -> State:
         """The state with that id; the loader has seen that there is one."""
-        return next(state for state in self.states if state.id == state_id)
+        return self._states[state_id]
 
     def move(self, move_id: str) -> Move | None:
         """The move with that id, if the kind has it."""
-        return next((move for move in self.moves if move.id == move_id), None)
+        return self._moves.get(move_id)
+
+    @property
+    def opens(self) -> Role:
+        """The role that opens a case of this kind; the loader has seen that there is one."""
+        return next(role for role in self.roles if role.joins == "opens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,3 +159,8 @@ class Transfers:
 
     kinds: Mapping[str, Kind]
     common: tuple[CommonMove, ...] = field(default=())
+
+    def named(self, kind: Kind | None, move_id: str) -> Move | CommonMove | None:
+        """The move of that id in a kind, or the one that every kind has; None where there is none."""
+        own = kind.move(move_id) if kind else None
+        return own or next((move for move in self.common if move.id == move_id), None)

@@ -1,0 +1,172 @@
+"""A move on a case: whether it has effect, and the case after it. Pure and total.
+
+In this order, each step answered by the first rule that forbids; the same numbers in the code:
+
+(1) the case is known, (2) the kind does not bar the move, (3) the mover is a party, (4) the kind is the case's, (5) the kind has the
+move, (6) the case is not closed to it, (7) it did not happen before the case, (8) it is the mover's to make, (9) the state is one of
+those it is made in, (10) what it needs is there, (11) every other party is addressed, (12) somebody joins where it needs that,
+(13) it was not made before where it is made once, (14) the checks of the table.
+
+The moves that every kind has (extend, suspend, resume) are in `terms.py` from step (6) on.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from services.cases import rules
+from services.cases.checks import Question, first_refusal, fits
+from services.cases.openings import absent, informed_by, moments_told, nobody_joins
+from services.cases.possibilities import barred, made_before, parties, roles_for
+from services.cases.rules import Refusal, Rule, Words, fields_missing
+from services.cases.state import Case, Fact, Part
+from services.cases.steps import Around, Said
+from services.cases.table import COMMON, OPEN, Kind, Move
+from services.cases.terms import on_term
+from services.events.transfer import TransferMoved
+from services.kernel.instants import format_instant
+from services.members.registry import Registry
+
+_CST_MS = 8 * 3_600_000
+
+
+def moved(case: Case, said: Said, body: TransferMoved, around: Around) -> Case | Refusal:
+    """The case after a move, or the rule by which the move has no effect."""
+    if not case.exists:  # (1)
+        return Refusal(rules.UNKNOWN_CASE)
+    kind = around.tables.kinds[case.kind]
+    roles = roles_for(case, said.source)
+    move = kind.move(body.move)
+    refusal = (
+        _bar(kind, body.move, roles)  # (2)
+        or _stranger(case, roles)  # (3)
+        or _other_kind(kind, body.kind)  # (4)
+        or _unknown(move, body.move)  # (5)
+        or _closed(case, kind, move)  # (6)
+        or _older(case, body)  # (7)
+    )
+    if refusal is not None:
+        return refusal
+    if move is None:
+        fact = on_term(case, kind, said, body, around)
+        return fact if isinstance(fact, Refusal) else _untold(case, said) or _after(case, said, fact)
+    return _made(case, said, body, move, around)
+
+
+def opened_again(case: Case, said: Said, around: Around) -> Refusal:
+    """Why a case cannot be opened a second time: the bar of its kind, or that it is open already."""
+    kind = around.tables.kinds[case.kind]
+    return _bar(kind, OPEN, roles_for(case, said.source)) or Refusal(rules.OPENED_ALREADY)
+
+
+def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Around) -> Case | Refusal:
+    kind = around.tables.kinds[case.kind]
+    refusal = (
+        _not_yours(case, kind, said, move)  # (8)
+        or _wrong_state(case, kind, move)  # (9)
+        or _incomplete(body, move)  # (10)
+        or _untold(case, said)  # (11)
+    )
+    if refusal is not None:
+        return refusal
+    taking = _taking(case, kind, said, body, move, around.registry)
+    if isinstance(taking, Refusal):  # (12)
+        return taking
+    if made_before(case, move):  # (13)
+        return Refusal(rules.DONE_BEFORE)
+    asked = Question(case, said.source, body, taking, around.registry)
+    refusal = first_refusal(move.checks, asked)  # (14)
+    if refusal is not None:
+        return refusal
+    happened = min(body.happened_at, said.admitted_ms)
+    fact = Fact(said.event, said.source, move.id, happened, said.admitted_ms, moments_told(move.tells, said, happened))
+    return replace(_after(case, said, fact), state=move.to or case.state, parts=_parts_after(case.parts, taking, move))
+
+
+def _after(case: Case, said: Said, fact: Fact) -> Case:
+    return replace(
+        case,
+        last_seq=said.seq,
+        members=said.members,
+        facts=(*case.facts, fact),
+        informed=informed_by(said, case.informed),
+    )
+
+
+def _bar(kind: Kind, move_id: str, roles: Iterable[str]) -> Refusal | None:
+    bar = barred(kind, move_id, roles)
+    return None if bar is None else Refusal(Rule(bar.rule, bar.article, bar.zh, bar.en))
+
+
+def _stranger(case: Case, roles: tuple[str, ...]) -> Refusal | None:
+    names = parties(case)
+    return None if roles else Words(names, names).of(rules.NOT_PARTY)
+
+
+def _other_kind(kind: Kind, stated: str) -> Refusal | None:
+    return None if stated == kind.id else Refusal(rules.WRONG_KIND, kind.zh, kind.en)
+
+
+def _unknown(move: Move | None, move_id: str) -> Refusal | None:
+    return Refusal(rules.NO_SUCH_MOVE) if move is None and move_id not in COMMON else None
+
+
+def _closed(case: Case, kind: Kind, move: Move | None) -> Refusal | None:
+    closed = kind.state(case.state).terminal and (move is None or case.state not in move.from_states)
+    return Refusal(rules.CASE_CLOSED) if closed else None
+
+
+def _older(case: Case, body: TransferMoved) -> Refusal | None:
+    if body.happened_at >= case.opened_ms:
+        return None
+    since = format_instant(case.opened_ms + _CST_MS)[:16].replace("T", " ")
+    return Refusal(rules.OLDER_THAN_CASE, since, since)
+
+
+def _not_yours(case: Case, kind: Kind, said: Said, move: Move) -> Refusal | None:
+    if not set(move.by).isdisjoint(roles_for(case, said.source)):
+        return None
+    roles = [kind.role(role) for role in move.by]
+    return Words(tuple(role.zh for role in roles), tuple(role.en for role in roles)).of(rules.NOT_YOURS)
+
+
+def _wrong_state(case: Case, kind: Kind, move: Move) -> Refusal | None:
+    if case.state in move.from_states:
+        return None
+    states = [kind.state(state) for state in move.from_states]
+    return Words(tuple(state.zh for state in states), tuple(state.en for state in states)).of(rules.WRONG_STATE)
+
+
+def _incomplete(body: TransferMoved, move: Move) -> Refusal | None:
+    missing = absent(body, move.needs)
+    return fields_missing(rules.INCOMPLETE_MOVE, missing) if missing else None
+
+
+def _untold(case: Case, said: Said) -> Refusal | None:
+    """Both sides of a case hold the same facts only when every move goes to all of them."""
+    told = {said.source, *said.addressees}
+    untold = tuple(party for party in parties(case) if party not in told)
+    return Words(untold, untold).of(rules.EVERY_PARTY_IS_TOLD) if untold else None
+
+
+def _taking(
+    case: Case, kind: Kind, said: Said, body: TransferMoved, move: Move, registry: Registry
+) -> tuple[Part, ...] | Refusal:
+    """Who takes the role that a move gives away: whom it designates, or the addressees that fit and have no part yet."""
+    if move.joins is None:
+        return ()
+    role = kind.role(move.joins)
+    fitting = [one for one in said.addressees if one != said.source and fits(role, registry.participant(one))]
+    playing = {part.participant for part in case.playing(role.id)}
+    if body.designated is not None:
+        chosen = [one for one in fitting if one == body.designated]
+    else:
+        known = set(parties(case))
+        chosen = [one for one in fitting if one not in known] or [one for one in fitting if one in playing]
+    if not chosen or (len(chosen) > 1 and not role.many):
+        return nobody_joins(role)
+    return tuple(Part(role.id, one) for one in chosen)
+
+
+def _parts_after(parts: tuple[Part, ...], taking: tuple[Part, ...], move: Move) -> tuple[Part, ...]:
+    kept = tuple(part for part in parts if not (move.replaces and part.role == move.joins))
+    return (*kept, *(part for part in taking if part not in kept))
