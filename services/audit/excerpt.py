@@ -1,6 +1,6 @@
 """Which records of the members log prove that an event was allowed: the least part whose fold answers as the whole does. Pure.
 
-For every participant, key and agreement that is concerned, all that the log says of it is taken, also what speaks against it; and so on for
+For every participant, key, agreement and calendar year that is concerned, all that the log says of it is taken, also what speaks against it; and so on for
 whoever said that, down to the founding (``services/ledger/FORMAT.md`` section 6.6).
 """
 
@@ -15,6 +15,7 @@ from services.codec.signature import parse_signature
 from services.events.member import (
     AgreementProposed,
     AgreementSigned,
+    CalendarPublished,
     ExchangeFounded,
     KeyAdded,
     KeyRevoked,
@@ -26,7 +27,7 @@ from services.kernel.parties import agreement_ref
 from services.members.reading import MemberRecord
 
 _Subject = tuple[str, str]
-"""A participant, a key or an agreement: its kind and its name."""
+"""A participant, a key, an agreement or a calendar year: its kind and its name."""
 
 
 def excerpt_for(entry: Entry, records: Sequence[MemberRecord], own: MemberEvent | None = None) -> list[MemberRecord]:
@@ -58,6 +59,8 @@ def _speaks_of(event: MemberEvent) -> Iterable[_Subject]:
             return (("key", event.key_id),)
         case AgreementProposed() | AgreementSigned():
             return (("agreement", agreement_ref(event.agreement, event.version)),)
+        case CalendarPublished():
+            return (("calendar", str(event.year)),)
         case ExchangeFounded():
             return ()
         case _:
@@ -84,6 +87,8 @@ def _concerned(entry: Entry, event: MemberEvent | None) -> Iterable[_Subject]:
             yield "agreement", agreement_ref(event.agreement, event.version)
         case AgreementSigned():
             yield "agreement", agreement_ref(event.agreement, event.version)
+        case CalendarPublished():
+            yield "calendar", str(event.year)
         case ExchangeFounded() | None:
             pass
         case _:

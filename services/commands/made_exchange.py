@@ -28,6 +28,7 @@ from services.commands.admission_run import REPORTED, Maker
 from services.events import to_value
 from services.events.documents import agreement_from_document, participants_from_document
 from services.events.member import AgreementProposed
+from services.kernel.calendar_documents import load_calendar
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_instant
@@ -202,6 +203,7 @@ def _plan(now_ms: int) -> Plan:
         families=load_topics().families,
         participants=participants,
         agreements=[agreement_from_document(document) for document in documents.values()],
+        calendar=load_calendar(SCHEMAS_DIR / "codes" / "calendars"),
     )
 
 

@@ -151,6 +151,35 @@ class AgreementSigned:
     signer: str | None = None
 
 
+CalendarConfidence = Literal["certain", "advisory"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarHoliday:
+    """One holiday: its days off, both included, and the weekend days worked for it."""
+
+    name_zh: str
+    name_en: str
+    first_on: int
+    last_on: int
+    working_on: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarPublished:
+    """One notice of the State Council that arranges the days off of a year; a later one of the year prevails."""
+
+    TYPE: ClassVar[str] = "cn.ipx.member.CalendarPublished"
+
+    year: int
+    title: str
+    number: str
+    issued_on: int
+    confidence: CalendarConfidence
+    source: str
+    holidays: tuple[CalendarHoliday, ...]
+
+
 MemberEvent = (
     ExchangeFounded
     | ParticipantRegistered
@@ -159,4 +188,5 @@ MemberEvent = (
     | KeyRevoked
     | AgreementProposed
     | AgreementSigned
+    | CalendarPublished
 )

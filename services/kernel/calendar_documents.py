@@ -5,17 +5,15 @@ before may stand in it (domain 4.2), no other day of another year may.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from services.kernel import document_fields as fields
-from services.kernel.calendar import Calendar, CalendarYear, Holiday, Notice, is_weekend
+from services.kernel.calendar import Calendar, CalendarYear, Holiday, Notice
+from services.kernel.calendar_faults import notice_fault
 from services.kernel.errors import BadSettings
-from services.kernel.instants import format_day
 
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _YEAR_KEYS: Final = frozenset({"year", "notice"})
 _NOTICE_KEYS: Final = frozenset({"title", "number", "issued", "confidence", "source", "holiday"})
 _HOLIDAY_KEYS: Final = frozenset({"zh", "en", "first", "last", "working"})
@@ -75,44 +73,21 @@ def _notice(stated: Mapping[str, Any], year: int, where: str) -> Notice:
         issued=fields.day(stated, "issued", where),
         confidence=fields.one_of(stated, "confidence", CONFIDENCES, where),
         source=fields.text(stated, "source", where),
-        holidays=tuple(_holiday(entry, year, where) for entry in fields.tables(stated, "holiday", where)),
+        holidays=tuple(_holiday(entry, where) for entry in fields.tables(stated, "holiday", where)),
     )
-    named: set[int] = set()
-    for holiday in notice.holidays:
-        for day in (*range(holiday.first, holiday.last + 1), *holiday.working):
-            if day in named:
-                raise BadSettings(f"{where}: {format_day(day)} is named twice by {notice.number}")
-            named.add(day)
-    if not named:
-        raise BadSettings(f"{where}: {notice.number} names no day")
+    fault = notice_fault(year, notice)
+    if fault is not None:
+        raise BadSettings(f"{where}: {fault}")
     return notice
 
 
-def _holiday(stated: Mapping[str, Any], year: int, where: str) -> Holiday:
+def _holiday(stated: Mapping[str, Any], where: str) -> Holiday:
     place = f"{where}, holiday {stated.get('zh')}"
     fields.only(stated, _HOLIDAY_KEYS, place)
-    holiday = Holiday(
+    return Holiday(
         zh=fields.text(stated, "zh", place),
         en=fields.text(stated, "en", place),
         first=fields.day(stated, "first", place),
         last=fields.day(stated, "last", place),
         working=fields.days(stated, "working", place),
     )
-    begin, end = _first_of(year - 1, 12), _first_of(year + 1, 1)
-    if not begin <= holiday.first <= holiday.last < end:
-        raise BadSettings(
-            f"{place}: must lie within the year {year} or the December before, its first day before its last"
-        )
-    for day in holiday.working:
-        if not begin <= day < end or not is_weekend(day):
-            raise BadSettings(
-                f"{place}: {format_day(day)} is not a weekend day of the year, so nobody works it by notice"
-            )
-    return holiday
-
-
-def _first_of(year: int, month: int) -> int:
-    try:
-        return date(year, month, 1).toordinal() - _EPOCH_DAY
-    except ValueError as error:
-        raise BadSettings(f"calendar: the year {year} is outside the years 1 to 9998") from error

@@ -17,8 +17,10 @@ from services.codec.statement import Statement
 from services.events import clue as clues
 from services.events import member as members
 from services.events import receipt as receipts
+from services.kernel.calendar_faults import notice_fault
 from services.kernel.errors import Refused
 from services.kernel.parties import CUSTOMS, EXCHANGE, agreement_ref, division_of, organ_type_of
+from services.members.calendars import notice_of_value, notices_of
 from services.members.registry import Participant, Registry
 from services.members.split_view import reports_split_view
 
@@ -158,6 +160,19 @@ def _signs(registry: Registry, source: Participant, statement: Statement, value:
         raise Refused("bad-reference", f"the digest of {ref} is {agreement.digest}", field="digest")
 
 
+def _publishes_calendar(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
+    _stands_alone(statement)
+    _by_operator(registry, source, statement)
+    year, notice = value["year"], notice_of_value(value)
+    fault = notice_fault(year, notice)
+    if fault is not None:
+        raise Refused("bad-field", f"calendar {year}: {fault}", field="holidays")
+    if any(known.number == notice.number for known in notices_of(registry.calendar, year)):
+        raise Refused(
+            "bad-reference", f"notice {notice.number} of the year {year} is in the log already", field="number"
+        )
+
+
 def _is_receipt(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
     _no_agreement(statement)
     if value["recipient"] != source.id:
@@ -205,6 +220,7 @@ FIXED_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         members.KeyRevoked.TYPE: _revokes_key,
         members.AgreementProposed.TYPE: _proposes,
         members.AgreementSigned.TYPE: _signs,
+        members.CalendarPublished.TYPE: _publishes_calendar,
         receipts.Delivered.TYPE: _is_receipt,
         receipts.Committed.TYPE: _is_receipt,
         receipts.Rejected.TYPE: _is_receipt,

@@ -1,4 +1,4 @@
-"""What the members log lacks of what the data of an exchange says: founding, participants, keys, agreements, signatures. Pure.
+"""What the members log lacks of what the data of an exchange says: founding, participants, keys, agreements, calendar years. Pure.
 
 Asked again, it says only what is still missing, so `ipx members init` may run at every start.
 """
@@ -19,7 +19,9 @@ from services.events.member import (
     MemberEvent,
     ParticipantRegistered,
 )
+from services.kernel.calendar import Calendar
 from services.kernel.parties import agreement_ref
+from services.members.calendars import NO_CALENDAR, notices_of, published
 from services.members.registry import Registry
 
 OPERATOR = "exchange.operator"
@@ -36,7 +38,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an exchange is to have: its families, who takes part, under which agreements."""
+    """What an exchange is to have: its families, who takes part, under which agreements, by which calendar."""
 
     name: str
     title_zh: str
@@ -44,6 +46,7 @@ class Plan:
     families: Mapping[str, int]
     participants: Sequence[ParticipantRegistered]
     agreements: Sequence[AgreementProposed]
+    calendar: Calendar = NO_CALENDAR
 
 
 def missing_from(
@@ -66,7 +69,16 @@ def missing_from(
     missing += _keys(registry, wanted, keys, more_keys, now_ms)
     for proposal in plan.agreements:
         missing += _agreement(registry, proposal, keys, digests, now_ms)
-    return missing
+    return [*missing, *missing_notices(registry, plan.calendar)]
+
+
+def missing_notices(registry: Registry, calendar: Calendar) -> Iterator[Missing]:
+    """The notices that the members log lacks, by year and number, in the order of their years and days."""
+    for year in calendar.years:
+        known = {notice.number for notice in notices_of(registry.calendar, year.year)}
+        for notice in year.notices:
+            if notice.number not in known:
+                yield Missing(published(year.year, notice), OPERATOR, f"calendar-{year.year}")
 
 
 def _founding(registry: Registry, plan: Plan, root: PublicKey, now_ms: int) -> Iterator[Missing]:

@@ -14,6 +14,7 @@ from typing import assert_never
 from services.events.member import (
     AgreementProposed,
     AgreementSigned,
+    CalendarPublished,
     ExchangeFounded,
     Flow,
     KeyAdded,
@@ -22,9 +23,11 @@ from services.events.member import (
     ParticipantRegistered,
     ParticipantSuspended,
 )
+from services.kernel.calendar import Calendar
 from services.kernel.errors import Refused
 from services.kernel.instants import format_instant
 from services.kernel.parties import agreement_ref
+from services.members.calendars import NO_CALENDAR, with_notice
 
 COMPROMISED = "compromised"
 _NATION = "100000"
@@ -134,6 +137,8 @@ class Registry:
     keys: Mapping[str, Key] = field(default_factory=lambda: MappingProxyType({}))
     agreements: Mapping[str, Agreement] = field(default_factory=lambda: MappingProxyType({}))
     organs: Mapping[tuple[str, str], tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    calendar: Calendar = NO_CALENDAR
+    """The working days by every notice published; by the week alone, with nothing settled, when there is none."""
 
     @property
     def operator(self) -> str | None:
@@ -223,6 +228,8 @@ def apply(registry: Registry, event: MemberEvent, *, source: str, body_digest: s
             return _propose(grown, event, body_digest)
         case AgreementSigned():
             return _sign(grown, event, source)
+        case CalendarPublished():
+            return replace(grown, calendar=with_notice(grown.calendar, event))
         case _:
             assert_never(event)
 

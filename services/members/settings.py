@@ -20,6 +20,8 @@ class MembersSettings(CommonSettings):
     """Directory of key files; by default ``<state directory>/keys``."""
     members_data_dir: Path = SCHEMAS_DIR / "agreements"
     """``participants.toml`` and one file for each agreement."""
+    members_calendars_dir: Path = SCHEMAS_DIR / "codes" / "calendars"
+    """``<year>.toml`` of the notices that ``ipx members init`` publishes."""
     members_wait_s: float = Field(default=60.0, gt=0)
     """How long a command waits for admission."""
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from services.audit.excerpt import excerpt_for
 from services.codec.entry import parse_entry
+from services.events.member import CalendarHoliday
+from services.kernel.instants import parse_day
+from tests.unit.services.members.town import notice
 from tests.vectors.evidence.exchange import Exchange, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
 from tests.vectors.evidence.members import HANGZHOU, HANGZHOU_IP, NANJING, SUZHOU, key_added, key_revoked, registered
+
+LAST_YEAR = (
+    CalendarHoliday(name_zh="元旦", name_en="x", first_on=parse_day("2026-01-01"), last_on=parse_day("2026-01-01")),
+)
 
 
 def taken(exchange: Exchange) -> list[tuple[str, str]]:
@@ -58,6 +65,21 @@ def test_superiors_are_taken_up_to_the_top() -> None:
 def test_a_key_of_another_that_signed_a_record_is_taken() -> None:
     found = taken(town(lambda exchange: exchange.tell(key_added(HANGZHOU, 1), HANGZHOU)))
     assert found.count(("KeyAdded", HANGZHOU)) == 1, "the second key signed nothing here"
+
+
+def test_the_notices_of_a_year_go_with_a_notice_of_that_year_and_with_nothing_else() -> None:
+    def more(exchange: Exchange) -> None:
+        for event in (notice(), notice("试2号"), notice("试1号", year=2026, holidays=LAST_YEAR), notice("试3号")):
+            exchange.tell(event)
+
+    exchange = town(more)
+    records = exchange.history.since(0)
+    found = excerpt_for(records[-1].entry, records[:-1], records[-1].event)
+    assert [one.event for one in found if type(one.event).__name__ == "CalendarPublished"] == [
+        notice(),
+        notice("试2号"),
+    ]
+    assert "CalendarPublished" not in {kind for kind, _ in taken(exchange)}
 
 
 def test_the_records_of_an_event_of_the_members_log_are_those_it_speaks_of() -> None:

@@ -6,10 +6,17 @@ import pytest
 
 from services.codec.signature import key_id_of
 from services.events import to_value
-from services.events.member import AgreementProposed, KeyRevoked, MemberEvent, ParticipantSuspended
+from services.events.member import (
+    AgreementProposed,
+    CalendarHoliday,
+    KeyRevoked,
+    MemberEvent,
+    ParticipantSuspended,
+)
 from services.events.receipt import CompletenessConfirmed, CompletenessDisputed, CompletenessStated
 from services.events.registry import EVENT_TYPES
 from services.kernel.errors import Refused
+from services.kernel.instants import parse_day
 from services.members.authorise import deliveries
 from services.members.fixed_rules import FIXED_RULES
 from services.members.jurisdiction import routes_of
@@ -26,6 +33,7 @@ from tests.unit.services.members.town import (
     gm_key_added,
     gm_signer,
     key_added,
+    notice,
     proposed,
     registered,
     released,
@@ -120,6 +128,7 @@ def test_a_key_is_one_of_its_suite(suite: str, public_key: bytes) -> None:
         proposed(version=2),
         key_added(POLICE, 1),
         revoked(),
+        notice(),
     ],
 )
 def test_the_operator_may_and_a_third_one_may_not(event: MemberEvent) -> None:
@@ -158,6 +167,55 @@ def test_member_events_have_no_addressee_and_no_agreement() -> None:
 )
 def test_what_does_not_fit_the_log_is_refused(event: MemberEvent, expected: str) -> None:
     assert code(event) == expected
+
+
+MAY = (parse_day("2027-05-01"), parse_day("2027-05-05"))
+
+
+@pytest.mark.parametrize(
+    ("event", "expected", "field"),
+    [
+        (notice(), "bad-reference", "number"),
+        (notice(issued_on=1), "bad-reference", "number"),
+        (notice("试2号", year=2029), "bad-field", "holidays"),
+        (notice("试2号", year=1), "bad-field", "holidays"),
+        (notice("试2号", holidays=()), "bad-field", "holidays"),
+        (
+            notice("试2号", holidays=(CalendarHoliday(name_zh="假", name_en="x", first_on=MAY[1], last_on=MAY[0]),)),
+            "bad-field",
+            "holidays",
+        ),
+        (
+            notice(
+                "试2号",
+                holidays=(
+                    CalendarHoliday(
+                        name_zh="假",
+                        name_en="x",
+                        first_on=MAY[0],
+                        last_on=MAY[1],
+                        working_on=(parse_day("2027-05-07"),),
+                    ),
+                ),
+            ),
+            "bad-field",
+            "holidays",
+        ),
+    ],
+)
+def test_a_notice_that_arranges_no_year_or_is_there_already_is_refused(
+    event: MemberEvent, expected: str, field: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        ask(event, registry=told(town(), Said(notice())))
+    assert (refused.value.code, refused.value.field) == (expected, field)
+
+
+def test_a_second_notice_of_a_year_may_follow_and_goes_to_nobody() -> None:
+    registry = told(town(), Said(notice()))
+    assert ask(notice("试2号"), registry=registry) == ()
+    assert code(notice("试2号"), registry=registry, addressee=NANJING) == "addressee-not-agreed"
+    assert code(notice("试2号"), registry=registry, agreement=REF) == "flow-not-agreed"
 
 
 def test_customs_serve_an_area_that_is_not_in_their_id() -> None:

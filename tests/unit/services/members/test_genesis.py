@@ -8,11 +8,13 @@ from services.events import to_value
 from services.events.member import (
     AgreementProposed,
     AgreementSigned,
+    CalendarPublished,
     KeyAdded,
     ParticipantRegistered,
     ParticipantSuspended,
 )
 from services.members.authorise import deliveries
+from services.members.calendars import NO_CALENDAR, with_notice
 from services.members.genesis import OPERATOR, Missing, Plan, missing_from
 from services.members.jurisdiction import routes_of
 from services.members.registry import EMPTY, Registry
@@ -23,6 +25,7 @@ from tests.unit.services.members.town import (
     REF,
     Said,
     digest_of,
+    notice,
     proposed,
     registered,
     released,
@@ -40,6 +43,7 @@ PARTICIPANTS = (
     registered(OPERATOR),
     registered("exchange.admission"),
 )
+CALENDAR = with_notice(with_notice(NO_CALENDAR, notice()), notice("试2号", issued_on=notice().issued_on + 1))
 PLAN = Plan(
     name="t",
     title_zh="试验",
@@ -47,6 +51,7 @@ PLAN = Plan(
     families={"members": 1, "clues": 4},
     participants=PARTICIPANTS,
     agreements=(proposed(), proposed(agreement="later", status="draft")),
+    calendar=CALENDAR,
 )
 
 
@@ -154,3 +159,13 @@ def test_keys_of_logs_without_a_ledger_in_the_plan_are_not_added() -> None:
     log_keys = [log_signer(signer(LEDGER), "t/clues/0").public]
     found = missing_from(EMPTY, PLAN, EVERYBODY, {REF: digest_of(proposed()), "later@1": REF}, NOW_MS, log_keys)
     assert all(one.subject != LEDGER for one in found)
+
+
+def test_every_notice_that_is_not_in_the_log_is_published_in_the_order_of_its_day() -> None:
+    registry = after(EMPTY, missing(EMPTY))
+    assert registry.calendar == CALENDAR
+    assert [one.subject for one in missing(EMPTY) if isinstance(one.event, CalendarPublished)] == ["calendar-2027"] * 2
+    half = told(EMPTY, Said(notice()))
+    assert [one.event for one in missing(half) if isinstance(one.event, CalendarPublished)] == [
+        notice("试2号", issued_on=notice().issued_on + 1)
+    ]

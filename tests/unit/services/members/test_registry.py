@@ -24,6 +24,7 @@ from tests.unit.services.members.town import (
     gm_key_added,
     gm_signer,
     key_added,
+    notice,
     proposed,
     registered,
     root,
@@ -206,6 +207,9 @@ EVENTS = [said.event for said in story()] + [
     KeyRevoked(participant=NANJING, key_id="nobody#0123456789abcdef", revoked_at=NOW_MS, reason="lost"),
     KeyRevoked(participant=NANJING, key_id=KEY, revoked_at=NOW_MS, reason="lost"),
     proposed(version=3, status="draft"),
+    notice(),
+    notice("试2号", year=2030),
+    notice("试3号", issued_on=1),
 ]
 
 

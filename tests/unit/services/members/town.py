@@ -17,6 +17,8 @@ from services.events.clue import ClueReported
 from services.events.member import (
     AgreementProposed,
     AgreementSigned,
+    CalendarHoliday,
+    CalendarPublished,
     ExchangeFounded,
     Flow,
     KeyAdded,
@@ -26,7 +28,7 @@ from services.events.member import (
 from services.kernel.codes import CodeTables, load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.ids import uuid7
-from services.kernel.instants import format_instant
+from services.kernel.instants import format_instant, parse_day
 from services.kernel.ports import CountedEntropy
 from services.members.reading import body_digest
 from services.members.registry import EMPTY, Registry, apply
@@ -169,6 +171,28 @@ def signed(proposal: AgreementProposed, **changes: object) -> AgreementSigned:
     """A signature under the proposal."""
     event = AgreementSigned(
         agreement=proposal.agreement, version=proposal.version, digest=digest_of(proposal), signed_at=NOW_MS
+    )
+    return replace(event, **changes)  # type: ignore[arg-type]
+
+
+def notice(number: str = "试1号", year: int = 2027, **changes: object) -> CalendarPublished:
+    """A made-up notice: New Year's Day 2027 is off with the last of December, and the Sunday after it is worked."""
+    event = CalendarPublished(
+        year=year,
+        title="试验通知",
+        number=number,
+        issued_on=parse_day("2026-11-20"),
+        confidence="certain",
+        source="made up for tests",
+        holidays=(
+            CalendarHoliday(
+                name_zh="元旦",
+                name_en="New Year's Day",
+                first_on=parse_day("2026-12-31"),
+                last_on=parse_day("2027-01-02"),
+                working_on=(parse_day("2027-01-03"),),
+            ),
+        ),
     )
     return replace(event, **changes)  # type: ignore[arg-type]
 

@@ -20,6 +20,7 @@ from services.events import to_value
 from services.events.member import MemberEvent
 from services.verifier.report import Step
 from services.verifier.verify import Options, verify
+from tests.unit.services.members.town import notice
 from tests.vectors.evidence.exchange import Exchange, routes, schema_of, town
 from tests.vectors.evidence.make import ACCEPTED, accepted
 from tests.vectors.evidence.members import (
@@ -42,6 +43,7 @@ EVENTS: tuple[MemberEvent, ...] = (
     registered(HANGZHOU),
     replace(proposed(), version=2),
     signed(),
+    notice(),
 )
 OTHER_TYPES: tuple[tuple[Any, Any], ...] = (
     ("int", 7),
@@ -118,6 +120,7 @@ def test_an_honest_record_of_the_same_making_is_taken() -> None:
         (key_revoked(HANGZHOU), "revoked_at", "bad-schema"),
         (registered(HANGZHOU), "valid_from", "bad-schema"),
         (registered(HANGZHOU), "participant", "bad-schema"),
+        (notice(), "year", "bad-schema"),
     ],
 )
 def test_a_field_of_another_type_is_named(event: MemberEvent, field: str, code: str) -> None:
