@@ -1,0 +1,310 @@
+"""The clocks of a case: computed from its facts, compared with what was last told, and told where they differ. Pure.
+
+What the fold of a case (``fold.py``) gets of it, step by step:
+
+1. At an entry, a clock is judged again when its rule hears one of the new moments; every clock that is open or provisional, when
+   another calendar has come. "Now" is the admission time of the entry.
+2. A clock that is not as it was told is told: once, by what changed. An end or a warning that a fact entered late has put before
+   "now" is told by the entry itself, so that nothing is ever to be ticked in the past.
+3. At a tick, each clock whose warning or end has come is told. "Now" is the time of the tick: one millisecond past the end.
+
+Ordinals: what an entry tells has those from 0, in the order of the rules of the kind, then of number; what a tick tells follows
+from the event that last changed the clock, and has the place of its clock from ``FIRST_TICK_ORDINAL``. They never meet, and stay
+below ``ORDINALS``, since a case has at most ``SLOTS`` clocks and each is told at most twice by one entry.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from services.cases.instances import Instance, instances_of
+from services.cases.state import Case, Clock
+from services.cases.steps import FIRST_TICK_ORDINAL, Around, ClockChange, What
+from services.cases.table import Kind
+from services.kernel.calendar import Calendar
+from services.kernel.clock_moments import Moment, standstills
+from services.kernel.clock_rules import ClockRule
+from services.kernel.verdict import Verdict, verdict
+
+ORDINALS: Final = 512
+"""A second event of one change, to those whom the addressees of the first left no room for, has its ordinal + this."""
+Judged = tuple[Clock, Verdict, tuple[str, ...]]
+Changed = tuple[tuple[Clock, ...], tuple[ClockChange, ...]]
+
+_CLOSED: Final = ("met", "late", "ended")
+
+
+def verdicts(case: Case, around: Around, now_ms: int) -> tuple[Judged, ...]:
+    """Every clock of a case, its verdict at a time and who must act, by the rules of its kind, then by number."""
+    if not case.exists:
+        return ()
+    kind, told = around.tables.kinds[case.kind], {clock.key: clock for clock in case.clocks}
+    found: list[Judged] = []
+    for rule in kind.clocks:
+        for one in instances_of(case, kind, rule, around.rules):
+            judged = verdict(one.rule, one.moments, around.registry.calendar, now_ms)
+            clock = told.get(one.key) or _clock(one, judged, one.trigger.id, judged.state, warned=False)
+            found.append((clock, judged, actors_of(case, kind, one.rule)))
+    return tuple(found)
+
+
+def actors_of(case: Case, kind: Kind, rule: ClockRule) -> tuple[str, ...]:
+    """The members of the exchange that must act for a clock of that rule, in order; an outside organ is none."""
+    roles = [role.id for role in kind.roles if rule.actor.id in role.acts_as]
+    return tuple(sorted({part.participant for part in case.parts if part.role in roles and not part.outside}))
+
+
+def next_due(case: Case) -> int | None:
+    """When a warning or an end comes next."""
+    return min((at for clock in case.clocks if (at := _due(clock)) is not None), default=None)
+
+
+def _due(clock: Clock) -> int | None:
+    if clock.told_state != "running" or clock.due_at is None:
+        return None
+    if not clock.warned and clock.warn_at is not None and clock.warn_at < clock.due_at:
+        return clock.warn_at
+    return clock.due_at + 1
+
+
+def ripened(case: Case, at_ms: int, around: Around) -> Changed:
+    """The clocks at a tick, and what it tells: a warning or an end of each clock that is due by then. Nothing a second time."""
+    if all((due := _due(clock)) is None or due > at_ms for clock in case.clocks):
+        return case.clocks, ()
+    kind = around.tables.kinds[case.kind]
+    clocks: list[Clock] = []
+    changes: list[ClockChange] = []
+    for clock in case.clocks:
+        due = _due(clock)
+        one = None if due is None or due > at_ms else _instance(case, kind, clock, around)
+        if one is None:
+            clocks.append(clock)
+            continue
+        judged = verdict(one.rule, one.moments, around.registry.calendar, at_ms)
+        what: What = "expired" if clock.due_at is not None and clock.due_at < at_ms else "warned"
+        after = replace(clock, warned=True, told_state="expired" if what == "expired" else clock.told_state)
+        clocks.append(after)
+        changes.append(
+            ClockChange(
+                what=what,
+                clock=after,
+                before=clock,
+                verdict=judged,
+                actors=actors_of(case, kind, one.rule),
+                why=None,
+                grounds=(),
+                cause=clock.since,
+                ordinal=_tick_ordinal(kind, one, what),
+                time_ms=at_ms,
+            )
+        )
+    return tuple(clocks), tuple(changes)
+
+
+def _instance(case: Case, kind: Kind, clock: Clock, around: Around) -> Instance | None:
+    found = instances_of(case, kind, clock.rule, around.rules)
+    return next((one for one in found if one.number == clock.number), None)
+
+
+def _tick_ordinal(kind: Kind, one: Instance, what: What) -> int:
+    """``FIRST_TICK_ORDINAL`` + 2 * place + (0 warned, 1 expired); the place of a first clock is that of its rule in the kind."""
+    place = kind.clocks.index(one.rule.id) + len(kind.clocks) * (one.number - 1)
+    return FIRST_TICK_ORDINAL + 2 * place + (what == "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What the clocks are judged by at an entry."""
+
+    case: Case
+    kind: Kind
+    calendar: Calendar
+    new: frozenset[Moment]
+    cause: str
+    now_ms: int
+
+
+def recomputed(
+    case_before: Case, case_after: Case, new_moments: Collection[Moment], cause: str, around: Around, now_ms: int
+) -> Changed:
+    """The clocks after an entry, and what is to be told of them; see the module. ``case_after`` holds the new fact and its parts.
+
+    No new moments: a calendar was applied. A clock that is as it was told is told nothing of, so a redelivered fact says nothing.
+    """
+    kind = around.tables.kinds[case_after.kind]
+    entry = _Entry(case_after, kind, around.registry.calendar, frozenset(new_moments), cause, now_ms)
+    all_open = not new_moments or around.then.registry.calendar != around.registry.calendar
+    told = {clock.key: clock for clock in case_before.clocks}
+    clocks: list[Clock] = []
+    changes: list[ClockChange] = []
+    for rule in kind.clocks:
+        known = [clock for clock in case_before.clocks if clock.rule == rule]
+        if not (_hears(rule, entry.new, around) or (all_open and any(_may_move(clock) for clock in known))):
+            clocks += known
+            continue
+        found = instances_of(case_after, kind, rule, around.rules)
+        for one in found:
+            clock = told.get(one.key)
+            if clock is not None and not _is_concerned(clock, one, entry, all_open):
+                clocks.append(clock)
+                continue
+            after, said = _judged(clock, one, entry)
+            clocks.append(after)
+            changes += said
+        changes += [_vanished(clock, entry, around) for clock in known[len(found) :]]
+    return tuple(clocks), _numbered(changes)
+
+
+def _hears(rule: str, new: Iterable[Moment], around: Around) -> bool:
+    versions = around.rules.versions(rule)
+    return any(moment.word in words for moment in new for version in versions for words in version.ids.values())
+
+
+def _may_move(clock: Clock) -> bool:
+    return clock.provisional or clock.told_state not in _CLOSED
+
+
+def _is_concerned(clock: Clock, one: Instance, entry: _Entry, all_open: bool) -> bool:
+    if (all_open and _may_move(clock)) or clock.trigger != one.trigger.id or clock.valid_from != one.rule.valid_from:
+        return True
+    return any(moment in entry.new for moment in one.moments)
+
+
+def _numbered(changes: Sequence[ClockChange]) -> tuple[ClockChange, ...]:
+    return tuple(replace(change, ordinal=number) for number, change in enumerate(changes))
+
+
+def _judged(clock: Clock | None, one: Instance, entry: _Entry) -> tuple[Clock, list[ClockChange]]:
+    """(2): the clock as it is told now, and what is told: the change, and the end or warning that has passed by it."""
+    judged = verdict(one.rule, one.moments, entry.calendar, entry.now_ms)
+    what = _what(clock, one, judged, entry)
+    if what is None:
+        return clock or _clock(one, judged, entry.cause, judged.state, warned=False), []
+    passed = _passed(clock, judged, entry.now_ms)
+    warned = passed is not None or judged.state == "expired" or _was_warned(clock, judged)
+    after = _clock(one, judged, entry.cause, judged.state, warned=warned)
+    said = [_change(what, clock, after, one, judged, entry)]
+    if passed is not None:
+        said.append(_change(passed, after, after, one, judged, entry))
+    return after, said
+
+
+def _was_warned(clock: Clock | None, judged: Verdict) -> bool:
+    if clock is None or not clock.warned:
+        return False
+    return (clock.due_at, clock.warn_at) == (judged.due_at, judged.warn_at)
+
+
+def _passed(clock: Clock | None, judged: Verdict, now_ms: int) -> What | None:
+    """The end or the warning of a new end that lies in the past already, and that was not told before."""
+    if judged.state == "expired":
+        return None if clock is not None and clock.told_state == "expired" else "expired"
+    if judged.state != "running" or judged.warn_at is None or judged.due_at is None:
+        return None
+    if _was_warned(clock, judged):
+        return None
+    return "warned" if judged.warn_at < judged.due_at and judged.warn_at <= now_ms else None
+
+
+def _what(clock: Clock | None, one: Instance, judged: Verdict, entry: _Entry) -> What | None:
+    """What has changed against what was told; None where nothing has."""
+    if clock is None:
+        return "started"
+    other = _differs(clock, one, judged)
+    if judged.state in _CLOSED:
+        was = clock.told_state
+        return "stopped" if other or was != judged.state or _ended_otherwise(one, judged, entry) else None
+    if judged.state == "suspended":
+        return None if clock.told_state == "suspended" and not other else "suspended"
+    if clock.told_state == "suspended":
+        return "resumed"
+    return "moved" if other or clock.told_state in _CLOSED else None
+
+
+def _differs(clock: Clock, one: Instance, judged: Verdict) -> bool:
+    told = (clock.due_at, clock.warn_at, clock.provisional, clock.advisory, clock.trigger, clock.valid_from)
+    return told != (
+        judged.due_at,
+        judged.warn_at,
+        judged.provisional,
+        judged.advisory,
+        one.trigger.id,
+        one.rule.valid_from,
+    )
+
+
+def _ended_otherwise(one: Instance, judged: Verdict, entry: _Entry) -> bool:
+    """Whether a clock that was told as ended in the same state ended at another time before the new moments were known."""
+    before = [moment for moment in one.moments if moment not in entry.new]
+    return verdict(one.rule, before, entry.calendar, entry.now_ms).ended_at != judged.ended_at
+
+
+def _clock(one: Instance, judged: Verdict, since: str, told_state: str, *, warned: bool) -> Clock:
+    return Clock(
+        rule=one.rule.id,
+        valid_from=one.rule.valid_from,
+        number=one.number,
+        trigger=one.trigger.id,
+        since=since,
+        told_state=told_state,
+        due_at=judged.due_at,
+        warn_at=judged.warn_at,
+        provisional=judged.provisional,
+        advisory=judged.advisory,
+        warned=warned,
+    )
+
+
+def _change(
+    what: What, before: Clock | None, after: Clock, one: Instance, judged: Verdict, entry: _Entry
+) -> ClockChange:
+    return ClockChange(
+        what=what,
+        clock=after,
+        before=before,
+        verdict=judged,
+        actors=actors_of(entry.case, entry.kind, one.rule),
+        why=_why(one, entry) if what == "moved" else None,
+        grounds=_grounds(one) if what == "suspended" else (),
+        cause=entry.cause,
+        ordinal=0,
+        time_ms=entry.now_ms,
+    )
+
+
+def _why(one: Instance, entry: _Entry) -> str:
+    """extension | restart | late_entry | calendar."""
+    new = [moment for moment in one.moments if moment in entry.new]
+    if any(moment.kind == "extended" for moment in new):
+        return "extension"
+    if any(moment.word in one.rule.ids["restarts"] for moment in new):
+        return "restart"
+    return "late_entry" if entry.new and (new or _hears_any(one.rule, entry.new)) else "calendar"
+
+
+def _hears_any(rule: ClockRule, new: Iterable[Moment]) -> bool:
+    return any(moment.word in words for moment in new for words in rule.ids.values())
+
+
+def _grounds(one: Instance) -> tuple[str, ...]:
+    still = standstills(one.moments, one.rule.ids["exclusions"])
+    return still[-1].grounds if still else ()
+
+
+def _vanished(clock: Clock, entry: _Entry, around: Around) -> ClockChange:
+    """A clock that the moments no longer give, since one entered late has its trigger under another version of the rule."""
+    rule = around.rules.versions(clock.rule)[-1]
+    judged = verdict(rule, (), entry.calendar, entry.now_ms)
+    after = replace(clock, since=entry.cause, told_state=judged.state, due_at=None, warn_at=None, provisional=False)
+    return ClockChange(
+        what="moved",
+        clock=after,
+        before=clock,
+        verdict=judged,
+        actors=actors_of(entry.case, entry.kind, rule),
+        why="late_entry",
+        grounds=(),
+        cause=entry.cause,
+        ordinal=0,
+        time_ms=entry.now_ms,
+    )
