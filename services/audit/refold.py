@@ -107,7 +107,8 @@ class Refold(Generic[S]):
         """Every tick that is due by then, in the order of time as far as states are concerned."""
         question = f"select key, state from state_{self.room.name} where due_at <= ? order by due_at, key limit ?"  # noqa: S608  (a room's name)
         while found := self.store.execute(question, (until_ms, _TICKED_AT_ONCE)).fetchall():
-            outcome = tick_all(self.room, {key: self.room.decode(json.loads(text)) for key, text in found}, until_ms)
+            loaded = {key: self.room.decode(json.loads(text)) for key, text in found}
+            outcome = tick_all(self.room, loaded, until_ms, self.world)
             self._save(outcome)
             yield from self._derived(outcome)
 
@@ -120,7 +121,7 @@ class Refold(Generic[S]):
         """The states that this one becomes by each of its ticks up to then."""
         current = self.room.decode(state)
         while (due_ms := self.room.due_of(current)) is not None and due_ms <= until_ms:
-            current = self.room.tick(current, due_ms).state
+            current = self.room.tick(current, due_ms, self.world).state
             yield self.room.encode(current)
 
     def _load(self, keys: Iterable[str]) -> dict[str, S]:

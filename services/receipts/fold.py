@@ -138,7 +138,7 @@ def due_of(state: Tracked) -> int | None:
     return due[0][0] if due else None
 
 
-def tick(state: Tracked, due_ms: int) -> Folded[Tracked]:
+def tick(state: Tracked, due_ms: int, world: World) -> Folded[Tracked]:
     """Every step due at that very time becomes missing, and is told to the source and to the recipient."""
     if state.entry is None:
         return Folded(state)

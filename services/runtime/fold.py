@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 
 class World(Protocol):
-    """What a fold may know beside its state: the members log, at the size that admission used for the entry."""
+    """What a fold or a tick may know beside its state: the members log, at a size that the entry or the state names."""
 
     def registry(self, size: int) -> Any:
         """The ``services.members.registry.Registry`` after the first ``size`` entries of the members log.
@@ -94,7 +94,7 @@ class Folded(Generic[S_co]):
     emissions: tuple[Emission, ...] = ()
 
 
-def _no_tick(state: S, due_ms: int) -> Folded[S]:
+def _no_tick(state: S, due_ms: int, world: World) -> Folded[S]:
     return Folded(state)
 
 
@@ -111,7 +111,7 @@ class Room(Generic[S]):
     - ``due_of`` is when the state wants a tick; ``tick`` is called with exactly that time, again and again until
       ``due_of`` is None or in the future, in the order of time. Never before every entry admitted at or before the due
       time in the logs of ``waits_for`` (empty: of all ``families``) has been folded: so what a tick sees is decided by
-      the logs and not by when the tick came.
+      the logs and not by when the tick came. A tick asks the world only for a size that its state holds.
     - ``encode`` and ``decode`` are inverses; the JSON is what the ``state`` table holds.
     """
 
@@ -121,7 +121,7 @@ class Room(Generic[S]):
     fold: Callable[[S | None, Logged, World], Folded[S | None]]
     encode: Callable[[S], Json]
     decode: Callable[[Json], S]
-    tick: Callable[[S, int], Folded[S]] = field(default=_no_tick)
+    tick: Callable[[S, int, World], Folded[S]] = field(default=_no_tick)
     due_of: Callable[[S], int | None] = field(default=_never_due)
     waits_for: tuple[str, ...] = ()
 

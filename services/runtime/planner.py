@@ -113,7 +113,7 @@ def fold_all(
     return Outcome(changed, _each_once(told))
 
 
-def tick_all(room: Room[S], loaded: Mapping[str, S], until_ms: int) -> Outcome[S]:
+def tick_all(room: Room[S], loaded: Mapping[str, S], until_ms: int, world: World) -> Outcome[S]:
     """Ticks each state at each of its due times up to ``until_ms``, in the order of time; states in the order of key."""
     states: dict[str, S | None] = {}
     told: list[Told] = []
@@ -121,7 +121,7 @@ def tick_all(room: Room[S], loaded: Mapping[str, S], until_ms: int) -> Outcome[S
         state = loaded[key]
         due_ms = room.due_of(state)
         while due_ms is not None and due_ms <= until_ms:
-            folded = room.tick(state, due_ms)
+            folded = room.tick(state, due_ms, world)
             told += [Told(emission, None) for emission in folded.emissions]
             next_ms = room.due_of(folded.state)
             if next_ms is not None and next_ms <= due_ms:

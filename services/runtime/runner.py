@@ -117,7 +117,7 @@ class Runner(Generic[S]):
             found = self._store.lock_due(connection, until_ms, TICKED_AT_ONCE)
             loaded = {key: self.room.decode(json) for key, json in found.items()}
             reach("room.tick.load")
-            outcome = tick_all(self.room, loaded, until_ms)
+            outcome = tick_all(self.room, loaded, until_ms, self._world)
             self._save(connection, outcome, loaded)
             reach("room.tick.store")
         reach("room.tick.commit")

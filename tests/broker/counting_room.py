@@ -53,7 +53,7 @@ def fold(state: Count | None, logged: Logged, world: World) -> Folded[Count | No
     return Folded(grown, (_emission(logged.entry.statement.subject, logged.id, logged.admitted_ms, grown.entries),))
 
 
-def tick(state: Count, due_ms: int) -> Folded[Count]:
+def tick(state: Count, due_ms: int, world: World) -> Folded[Count]:
     ticked = replace(state, due_at=None, ticked=state.ticked + 1)
     return Folded(ticked, (_emission("CL-tick", state.first, due_ms, 0),))
 

@@ -182,7 +182,7 @@ def ticked(state: dict[str, Any]) -> dict[str, Any]:
     tracked = RECEIPTS.decode(state)
     due_ms = RECEIPTS.due_of(tracked)
     assert due_ms is not None
-    return RECEIPTS.encode(RECEIPTS.tick(tracked, due_ms).state)
+    return RECEIPTS.encode(RECEIPTS.tick(tracked, due_ms, None).state)
 
 
 def clue_key(live: FakeLive) -> str:

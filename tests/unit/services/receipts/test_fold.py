@@ -91,7 +91,7 @@ def test_a_receipt_admitted_at_the_due_time_is_in_time_and_a_millisecond_later_i
 
 def test_a_step_that_is_due_is_reported_once_to_the_source_and_the_recipient():
     state = folded(clue("a", {HANGZHOU: 4}))
-    first = tick(state, T0 + 60_000)
+    first = tick(state, T0 + 60_000, WORLD)
     [emission] = first.emissions
     assert emission.event == StepMissing(
         event=event_id("a"),
@@ -107,21 +107,21 @@ def test_a_step_that_is_due_is_reported_once_to_the_source_and_the_recipient():
     )
     assert (emission.cause, emission.ordinal, emission.time_ms) == (event_id("a"), 0, T0 + 60_000)
     assert emission.addressee == (NANJING, HANGZHOU)
-    assert tick(first.state, T0 + 60_000).emissions == ()
+    assert tick(first.state, T0 + 60_000, WORLD).emissions == ()
     assert due_of(first.state) == T0 + 600_000
 
 
 def test_the_last_step_is_what_had_a_receipt_when_the_step_was_due():
     in_time = folded(clue("a", {HANGZHOU: 4}), delivered("a", HANGZHOU, 4, at=T0 + 1))
-    [emission] = tick(in_time, T0 + 600_000).emissions
+    [emission] = tick(in_time, T0 + 600_000, WORLD).emissions
     assert (emission.event.step, emission.event.last_step, emission.ordinal) == ("committed", "delivered", 1)
     late = folded(clue("a", {HANGZHOU: 4}), delivered("a", HANGZHOU, 4, at=T0 + 600_001))
-    [emission] = tick(late, T0 + 600_000).emissions
+    [emission] = tick(late, T0 + 600_000, WORLD).emissions
     assert emission.event.last_step == "admitted"
 
 
 def test_a_receipt_after_the_missing_step_is_kept_and_the_missing_step_stays():
-    state = tick(folded(clue("a", {HANGZHOU: 4})), T0 + 60_000).state
+    state = tick(folded(clue("a", {HANGZHOU: 4})), T0 + 60_000, WORLD).state
     later = fold(state, delivered("a", HANGZHOU, 4, at=T0 + 90_000), WORLD).state
     assert [(m.step, m.due_at) for m in later.missing] == [("delivered", T0 + 60_000)]
     assert [a.first.admitted_at for a in later.answers] == [T0 + 90_000]
@@ -251,7 +251,7 @@ class Play:
     def tick(self) -> None:
         for key in list(self.states):
             while (due_ms := due_of(self.states[key])) is not None and due_ms <= min(self.horizons):
-                result = tick(self.states[key], due_ms)
+                result = tick(self.states[key], due_ms, self.world)
                 self.emitted += [(e.cause, e.ordinal, e.time_ms, e.event) for e in result.emissions]
                 self.states[key] = result.state
 

@@ -21,7 +21,7 @@ def room(**more) -> Room[int]:
 def test_a_room_without_clocks_never_ticks():
     assert not room().ticks
     assert room().due_of(7) is None
-    assert room().tick(7, 1).emissions == ()
+    assert room().tick(7, 1, Aside()).emissions == ()
     assert room(due_of=lambda state: 1).ticks
 
 

@@ -131,23 +131,23 @@ def test_two_emissions_of_one_cause_with_one_ordinal_are_a_bug():
 def test_a_state_is_ticked_at_each_of_its_due_times_in_order_and_not_past_the_horizon():
     seen = []
 
-    def tick(state, due):
-        seen.append((state.seqs, due))
+    def tick(state, due, world):
+        seen.append((state.seqs, due, world))
         return Folded(replace(state, due=due + 10), (emission("c", due, due),))
 
-    outcome = tick_all(room(tick=tick, due_of=lambda s: s.due), {"B": Sum((2,), 25), "A": Sum((1,), 10)}, 30)
-    assert seen == [((1,), 10), ((1,), 20), ((1,), 30), ((2,), 25)]
+    outcome = tick_all(room(tick=tick, due_of=lambda s: s.due), {"B": Sum((2,), 25), "A": Sum((1,), 10)}, 30, "W")
+    assert seen == [((1,), 10, "W"), ((1,), 20, "W"), ((1,), 30, "W"), ((2,), 25, "W")]
     assert {key: state.due for key, state in outcome.states.items()} == {"A": 40, "B": 35}
 
 
 def test_a_tick_that_asks_for_the_same_time_again_is_a_bug():
-    r = room(tick=lambda state, due: Folded(state), due_of=lambda s: s.due)
+    r = room(tick=lambda state, due, world: Folded(state), due_of=lambda s: s.due)
     with pytest.raises(Corrupt):
-        tick_all(r, {"A": Sum((), 10)}, 10)
+        tick_all(r, {"A": Sum((), 10)}, 10, None)
 
 
 def test_a_state_that_is_not_due_is_left_alone():
-    outcome = tick_all(room(tick=lambda s, due: Folded(s), due_of=lambda s: s.due), {"A": Sum((), 31)}, 30)
+    outcome = tick_all(room(tick=lambda s, due, world: Folded(s), due_of=lambda s: s.due), {"A": Sum((), 31)}, 30, None)
     assert (outcome.states, outcome.emissions) == ({}, ())
 
 
