@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from services.cases import rules
 from services.cases.checks import Question, first_refusal, fits
-from services.cases.openings import absent, informed_by, moments_told, nobody_joins
+from services.cases.openings import absent, happened_ms, informed_by, moments_told, nobody_joins
 from services.cases.possibilities import barred, made_before, parties, roles_for
 from services.cases.rules import Refusal, Rule, Words, fields_missing
 from services.cases.state import Case, Fact, Part
@@ -77,7 +77,7 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
     refusal = first_refusal(move.checks, asked)  # (14)
     if refusal is not None:
         return refusal
-    happened = min(body.happened_at, said.admitted_ms)
+    happened = happened_ms(case, said, body)
     fact = Fact(said.event, said.source, move.id, happened, said.admitted_ms, moments_told(move.tells, said, happened))
     return replace(_after(case, said, fact), state=move.to or case.state, parts=_parts_after(case.parts, taking, move))
 

@@ -55,6 +55,11 @@ def moments_told(tells: Iterable[Told], said: Said, happened_ms: int) -> tuple[M
     )
 
 
+def happened_ms(case: Case, said: Said, body: TransferMoved) -> int:
+    """When a move happened: as it says, but before it was admitted, however fast the mover's clock is; never before the case."""
+    return max(case.opened_ms, min(body.happened_at, said.admitted_ms - 1))
+
+
 def informed_by(said: Said, before: Sequence[str] = ()) -> tuple[str, ...]:
     """Everybody who has had a copy of an event with effect, with this one."""
     had = {said.source, *said.addressees, *said.recipients}

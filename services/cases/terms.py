@@ -7,7 +7,7 @@ must act for it (by the opener for an organ outside the exchange), and an extens
 from typing import Final
 
 from services.cases import rules
-from services.cases.openings import absent
+from services.cases.openings import absent, happened_ms
 from services.cases.possibilities import actor_roles, questionable
 from services.cases.rules import Refusal, Words, fields_missing
 from services.cases.state import Case, Clock, Fact
@@ -37,16 +37,19 @@ def on_term(case: Case, kind: Kind, said: Said, body: TransferMoved, around: Aro
     if not mine:
         actors = {rule.actor.id: rule.actor for _, rule in asked}.values()
         return Words(tuple(one.zh for one in actors), tuple(one.en for one in actors)).of(rules.NOT_YOURS)
-    happened = min(body.happened_at, said.admitted_ms)
-    if body.move != "extend":
-        kind_of = "suspended" if body.move == "suspend" else "resumed"
-        moment = Moment("suspended" if kind_of == "suspended" else "resumed", body.ground or "", happened, said.event)
-        return Fact(said.event, said.source, body.move, happened, said.admitted_ms, (moment,), body.rule)
-    refusal = _no_extension(case, mine, body, happened)
+    happened = happened_ms(case, said, body)
+    refusal = _no_extension(case, mine, body, happened) if body.move == "extend" else None
     if refusal is not None:
         return refusal
-    moment = Moment("extended", body.extension or "", happened, said.event, body.length)
-    return Fact(said.event, said.source, body.move, happened, said.admitted_ms, (moment,), body.rule)
+    return Fact(
+        said.event, said.source, body.move, happened, said.admitted_ms, (_moment(said, body, happened),), body.rule
+    )
+
+
+def _moment(said: Said, body: TransferMoved, at_ms: int) -> Moment:
+    if body.move == "extend":
+        return Moment("extended", body.extension or "", at_ms, said.event, body.length)
+    return Moment("suspended" if body.move == "suspend" else "resumed", body.ground or "", at_ms, said.event)
 
 
 def _knows(question: _Question, body: TransferMoved) -> bool:
