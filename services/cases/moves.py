@@ -151,13 +151,13 @@ def _untold(case: Case, said: Said) -> Refusal | None:
 def _taking(
     case: Case, kind: Kind, said: Said, body: TransferMoved, move: Move, registry: Registry
 ) -> tuple[Part, ...] | Refusal:
-    """Who takes the role that a move gives away: whom it designates, or the addressees that fit and have no part yet."""
+    """Who takes the role that a move gives away: whom it must designate, or the addressees that fit and have no part yet."""
     if move.joins is None:
         return ()
     role = kind.role(move.joins)
     fitting = [one for one in said.addressees if one != said.source and fits(role, registry.participant(one))]
     playing = {part.participant for part in case.playing(role.id)}
-    if body.designated is not None:
+    if "designated" in move.needs:
         chosen = [one for one in fitting if one == body.designated]
     else:
         known = set(parties(case))

@@ -290,7 +290,7 @@ def test_who_joins_later_is_a_party_from_then_on() -> None:
 def test_whoever_plays_the_part_already_may_be_asked_again() -> None:
     stage = Stage()
     stage.open("dispute", NINGBO, NANJING)
-    assert refused(stage.move("ask", NINGBO, NANJING, NATION)) is None
+    assert refused(stage.move("ask", NINGBO, NANJING, NATION, designated=NINGBO)) is None
     again = stage.move("ask", NANJING, NINGBO, NATION)
     assert refused(again) is None
     assert stage.now.playing("superior") == (Part("superior", NATION),)
