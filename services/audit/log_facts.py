@@ -24,7 +24,7 @@ from services.kernel.errors import Refused
 from services.kernel.ids import is_event_id, uuid8
 from services.runtime.records import RawRecord, log_of
 
-DERIVING: Final = ("exchange.clues", "exchange.receipts")
+DERIVING: Final = ("exchange.clues", "exchange.receipts", "exchange.transfers")
 """Rooms: what they say has a cause, and an id that follows from it."""
 _DELIVERY: Final = "ce_ipxdelivery"
 _SALTS: Final = "ce_ipxsalts"

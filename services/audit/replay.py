@@ -27,6 +27,7 @@ from services.receipts.worker import ROOM as RECEIPTS
 from services.runtime.fold import Json, Room
 from services.runtime.planner import Place, Position, horizon_of
 from services.runtime.records import RawRecord, read_logged
+from services.transfers.worker import room_at
 
 KEPT = 100
 SETTLES_MS = 60_000
@@ -83,8 +84,8 @@ class Replay:
         self._tell(*members.findings)
         world = HistoryWorld(members.history)
         released = load_released(self.source.schemas_dir / "released")
-        clues = room_of(load_code_tables(self.source.schemas_dir / "codes"))
-        rooms: list[Room[Any]] = [clues, RECEIPTS]
+        codes = self.source.schemas_dir / "codes"
+        rooms: list[Room[Any]] = [room_of(load_code_tables(codes)), RECEIPTS, room_at(codes)]
         folded: dict[str, int] = {}
         states: dict[str, int] = {}
         for room in rooms:

@@ -17,8 +17,9 @@ from services.runtime.settings import CommonSettings
 from services.runtime.shell import clock_of
 from services.runtime.topic_admin import open_admin
 from services.runtime.topics import load_topics
+from services.transfers.worker import ROOM as TRANSFERS
 
-ROOMS = {room.name: room.families for room in (CLUES, RECEIPTS)}
+ROOMS = {room.name: room.families for room in (CLUES, RECEIPTS, TRANSFERS)}
 
 
 @click.command("lag")

@@ -16,7 +16,9 @@ from services.codec.signature import SINGLE, SM2, key_id_of
 from services.codec.statement import Statement
 from services.events import clue as clues
 from services.events import member as members
+from services.events import notice as notices
 from services.events import receipt as receipts
+from services.events import transfer as transfers
 from services.kernel.calendar_faults import notice_fault
 from services.kernel.errors import Refused
 from services.kernel.parties import CUSTOMS, EXCHANGE, agreement_ref, division_of, organ_type_of
@@ -27,6 +29,7 @@ from services.members.split_view import reports_split_view
 Rule = Callable[[Registry, Participant, Statement, dict[str, Any]], None]
 CLUES_ROOM: Final = "exchange.clues"
 RECEIPTS_ROOM: Final = "exchange.receipts"
+TRANSFERS_ROOM: Final = "exchange.transfers"
 LEDGER: Final = "exchange.ledger"
 ED25519_KEY_BYTES: Final = 32
 
@@ -234,5 +237,13 @@ FIXED_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         clues.ClueResultReturned.TYPE: _derived_by(CLUES_ROOM),
         clues.MoveHadNoEffect.TYPE: _derived_by(CLUES_ROOM),
         clues.ReporterReferral.TYPE: _derived_by(CLUES_ROOM),
+        transfers.MoveHadNoEffect.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockStarted.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockMoved.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockSuspended.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockResumed.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockWarned.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockExpired.TYPE: _derived_by(TRANSFERS_ROOM),
+        notices.ClockStopped.TYPE: _derived_by(TRANSFERS_ROOM),
     }
 )

@@ -44,6 +44,7 @@ EXCHANGE: tuple[Part, ...] = (
     process("gateway", "gateway", "run"),
     process("clues", "room", "run", "clues"),
     process("receipts", "room", "run", "receipts"),
+    process("transfers", "room", "run", "transfers"),
     process("relay", "relay", "run"),
     process("ledger", "ledger", "run"),
 )

@@ -29,6 +29,7 @@ USUAL_PORTS: Mapping[str, int] = {
     "receipts_metrics": 19103,
     "relay_metrics": 19104,
     "ledger_metrics": 19105,
+    "transfers_metrics": 19106,
 }
 """Below the range from which Linux gives out ports by itself, so that a passing connection seldom takes one."""
 

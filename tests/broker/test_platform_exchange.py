@@ -44,7 +44,7 @@ def test_every_process_is_ready_and_the_services_of_others_are_used(running):
 
 def test_lag_names_every_participant_and_part(running):
     told = json.loads(running.ipx("lag", "--json").stdout)
-    assert set(told["parts"]) == {"admission", "gateway", "clues", "receipts"}
+    assert set(told["parts"]) == {"admission", "gateway", "clues", "receipts", "transfers"}
     assert told["parts"]["admission"]["records"] == 0
     assert "320100.market_regulator" in told["participants"]
 

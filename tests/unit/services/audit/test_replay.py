@@ -45,7 +45,7 @@ def test_the_same_logs_give_the_same() -> None:
     report = replayed(made, live)
     assert codes(report) == []
     assert (report.derived, report.pending) == (1, 0)
-    assert report.folded == {"clues": 5, "receipts": len(made.logged["t.members/0"]) + 6}
+    assert report.folded == {"clues": 5, "receipts": len(made.logged["t.members/0"]) + 6, "transfers": 0}
     assert report.states == {"clues": 3, "receipts": len(live.held["receipts"])}
 
 

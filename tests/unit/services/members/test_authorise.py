@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from services.codec.statement import Statement
-from services.events import to_value
+from services.events import to_value, transfer
 from services.events.clue import ClueAccepted, ClueReported, ClueResultReturned
 from services.events.member import ParticipantSuspended
+from services.events.notice import NoticeEvent
 from services.events.receipt import Delivered, OutcomesRecorded, StepMissing
 from services.kernel.errors import Refused
 from services.kernel.instants import format_instant
@@ -28,6 +29,7 @@ from tests.unit.services.members.town import (
     RECEIPTS,
     REF,
     STRANGER,
+    TRANSFERS,
     XIHU,
     ZHEJIANG_IP,
     Said,
@@ -245,7 +247,13 @@ def test_outcomes_are_never_proposed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event_type", "room", "other"), [(ClueResultReturned.TYPE, CLUES, RECEIPTS), (StepMissing.TYPE, RECEIPTS, CLUES)]
+    ("event_type", "room", "other"),
+    [
+        (ClueResultReturned.TYPE, CLUES, RECEIPTS),
+        (StepMissing.TYPE, RECEIPTS, CLUES),
+        (transfer.MoveHadNoEffect.TYPE, TRANSFERS, CLUES),
+        *((event.TYPE, TRANSFERS, CLUES) for event in get_args(NoticeEvent)),
+    ],
 )
 def test_a_derived_event_comes_from_its_own_room_alone(event_type: str, room: str, other: str) -> None:
     said = statement(event_type, source=room, agreement="-", addressee=NANJING, cause=CAUSE)

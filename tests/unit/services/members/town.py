@@ -46,8 +46,9 @@ POLICE = "330100.police"
 STRANGER = "440100.market_regulator"
 CLUES = "exchange.clues"
 RECEIPTS = "exchange.receipts"
+TRANSFERS = "exchange.transfers"
 ORGANS = (NANJING, NANJING_IP, HANGZHOU, HANGZHOU_IP, XIHU, ZHEJIANG_IP, POLICE, STRANGER)
-PARTS = (CLUES, RECEIPTS, "exchange.admission")
+PARTS = (CLUES, RECEIPTS, TRANSFERS, "exchange.admission")
 REF = "delta@1"
 LOG = "t.members/0"
 

@@ -1,0 +1,201 @@
+"""What the transfers room says: why a move had no effect, and what has changed about a clock.
+
+Every emission is a function of the case and the logged event and nothing else and carries no restricted field. Clocks are told
+to the parties of the case. A participant that has had no part in a case is told what it would be told if there were no such case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import assert_never
+
+from services.cases.answers import outsiders_answer
+from services.cases.clocks import ORDINALS
+from services.cases.possibilities import parties
+from services.cases.state import Case
+from services.cases.steps import Around, ClockChange, NoEffect, Said
+from services.codec.statement import MAX_ADDRESSEES
+from services.events.notice import (
+    ClockExpired,
+    ClockMoved,
+    ClockResumed,
+    ClockStarted,
+    ClockStopped,
+    ClockSuspended,
+    ClockVerdict,
+    ClockWarned,
+    NoticeEvent,
+)
+from services.events.transfer import MoveHadNoEffect
+from services.kernel.clock_rules import ClockRule
+from services.kernel.parties import is_exchange_part
+from services.kernel.verdict import Verdict
+from services.runtime.fold import Emission
+
+
+def no_effect(case: Case, why: NoEffect, said: Said, around: Around) -> tuple[Emission, ...]:
+    """Why a move has no effect, to who made it and to who got a copy; strangers to the case learn nothing of it."""
+    audience = {said.source, *said.recipients}
+    told = sorted(participant for participant in audience if not is_exchange_part(participant))
+    insiders = [participant for participant in told if participant in case.informed]
+    strangers = [participant for participant in told if participant not in case.informed]
+    answers = [(why, group) for group in _groups(insiders)]
+    answers += [(outsiders_answer(case, said, why, around), group) for group in _groups(strangers)]
+    return tuple(
+        Emission(
+            event=_explained(case, answer, said, is_inside=answer is why),
+            subject=said.subject,
+            addressee=group,
+            cause=said.event,
+            ordinal=ordinal,
+            time_ms=said.admitted_ms,
+        )
+        for ordinal, (answer, group) in enumerate(answers)
+    )
+
+
+def _explained(case: Case, why: NoEffect, said: Said, *, is_inside: bool) -> MoveHadNoEffect:
+    return MoveHadNoEffect(
+        rule=why.rule,
+        article=why.article,
+        kind=case.kind if is_inside and case.exists else None,
+        attempted=why.attempted,
+        attempted_event=said.event,
+        attempted_by=said.source,
+        state=why.state,
+        possible=why.possible,
+        explanation_zh=why.zh,
+        explanation_en=why.en,
+    )
+
+
+def clock_events(case: Case, changes: Iterable[ClockChange], around: Around) -> tuple[Emission, ...]:
+    """What has changed about the clocks of a case, to its parties."""
+    groups = tuple(_groups(sorted(parties(case)))) if changes else ()
+    return tuple(
+        Emission(
+            event=_told(case, change, around),
+            subject=case.subject,
+            addressee=group,
+            cause=change.cause,
+            ordinal=change.ordinal + number * ORDINALS,
+            time_ms=change.time_ms,
+        )
+        for change in changes
+        for number, group in enumerate(groups)
+    )
+
+
+def _groups(participants: list[str]) -> Iterator[tuple[str, ...]]:
+    return (tuple(participants[i : i + MAX_ADDRESSEES]) for i in range(0, len(participants), MAX_ADDRESSEES))
+
+
+def _told(case: Case, change: ClockChange, around: Around) -> NoticeEvent:
+    clock, before = change.clock, change.before
+    key, rule, valid_from = clock.key, clock.rule, clock.valid_from
+    actors, judged = change.actors, _verdict(change.verdict)
+    was_state = "not_started" if before is None else before.told_state
+    match change.what:
+        case "started":
+            return ClockStarted(
+                clock=key,
+                rule=rule,
+                rule_valid_from=valid_from,
+                kind=case.kind,
+                actors=actors,
+                trigger_event=clock.trigger,
+                verdict=judged,
+            )
+        case "moved":
+            return ClockMoved(
+                clock=key,
+                rule=rule,
+                rule_valid_from=valid_from,
+                kind=case.kind,
+                actors=actors,
+                why=change.why or "late_entry",
+                was_due_at=None if before is None else before.due_at,
+                was_state=was_state,
+                verdict=judged,
+            )
+        case "suspended":
+            return ClockSuspended(
+                clock=key,
+                rule=rule,
+                rule_valid_from=valid_from,
+                kind=case.kind,
+                actors=actors,
+                grounds=change.grounds,
+                verdict=judged,
+            )
+        case "resumed":
+            return ClockResumed(
+                clock=key, rule=rule, rule_valid_from=valid_from, kind=case.kind, actors=actors, verdict=judged
+            )
+        case "warned":
+            return ClockWarned(
+                clock=key, rule=rule, rule_valid_from=valid_from, kind=case.kind, actors=actors, verdict=judged
+            )
+        case "expired":
+            version = _version(change, around)
+            return ClockExpired(
+                clock=key,
+                rule=rule,
+                rule_valid_from=valid_from,
+                kind=case.kind,
+                actors=actors,
+                awaited=tuple(word.id for word in version.stops),
+                consequence_zh=version.consequence_zh,
+                consequence_en=version.consequence_en,
+                verdict=judged,
+            )
+        case "stopped":
+            return ClockStopped(
+                clock=key,
+                rule=rule,
+                rule_valid_from=valid_from,
+                kind=case.kind,
+                actors=actors,
+                was_state=was_state,
+                stop_event=_stop_event(case, change, around),
+                verdict=judged,
+            )
+        case _:
+            assert_never(change.what)
+
+
+def _version(change: ClockChange, around: Around) -> ClockRule:
+    versions = around.rules.versions(change.clock.rule)
+    return next(version for version in versions if version.valid_from == change.clock.valid_from)
+
+
+def _stop_event(case: Case, change: ClockChange, around: Around) -> str | None:
+    """The event that told what ended the clock: of those that happened then, the one that its rule ends by."""
+    version, at_ms = _version(change, around), change.verdict.ended_at
+    ends = version.ids["falls_away" if change.verdict.state == "ended" else "stops"]
+    found = (
+        (moment.word, moment.id)
+        for fact in case.facts
+        for moment in fact.moments
+        if moment.kind == "happened" and moment.word in ends and moment.at_ms == at_ms
+    )
+    return min(found, default=(None, None))[1]
+
+
+def _verdict(judged: Verdict) -> ClockVerdict:
+    return ClockVerdict(
+        state=judged.state,
+        started_at=judged.started_at,
+        due_at=judged.due_at,
+        warn_at=judged.warn_at,
+        alarm_at=judged.alarm_at,
+        hint_at=judged.hint_at,
+        ended_at=judged.ended_at,
+        late_by_ms=judged.late_by_ms,
+        provisional=judged.provisional,
+        advisory=judged.advisory,
+        breach=judged.breach,
+        explanation_zh=judged.explanation.zh,
+        explanation_en=judged.explanation.en,
+        source=judged.source,
+    )
