@@ -1,0 +1,101 @@
+"""The reading desk of cases: the room's tables, the members log and the tables of the release, behind a few questions.
+
+Reads what the room has stored, as far as it has come; decides nothing. Blocks; ``Transient`` while the database is away or the members
+log has not been read as far as a case needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.cases.documents import load_transfers
+from services.cases.state import Case
+from services.cases.state_json import decode
+from services.cases.steps import Around
+from services.cases.table import Transfers
+from services.cases.view import case_view, summary
+from services.kernel.clock_documents import load_clock_rules
+from services.kernel.clock_rules import ClockRules
+from services.kernel.errors import Transient
+from services.members.history import History
+from services.members.registry import Registry
+from services.runtime.postgres import Database
+from services.transfers.listing import (
+    CASE,
+    READY,
+    CaseQuery,
+    ClockQuery,
+    ClockRow,
+    Statement,
+    cases_sql,
+    clocks_sql,
+    read_cases,
+    read_clocks,
+)
+
+_MEMBERS_WAIT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """The tables of the release that cases are read by."""
+
+    tables: Transfers
+    rules: ClockRules
+
+
+def load_laws(codes: Path) -> Laws:
+    """The tables in a directory like ``schemas/codes``; ``BadSettings`` when they do not hold together."""
+    rules = load_clock_rules(codes / "clocks.toml")
+    return Laws(load_transfers(codes / "transfers.toml", rules), rules)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDesk:
+    """Answers questions about cases."""
+
+    database: Database
+    laws: Laws
+    history: Callable[[], History]
+
+    def cases(self, asked: CaseQuery, now_ms: int) -> list[dict[str, Any]]:
+        """A page of cases, a line each (``summary``)."""
+        around = self._around(self.history().latest)
+        return [summary(case, around, now_ms) for case in read_cases(self._rows(cases_sql(asked, self.laws.rules)))]
+
+    def clocks(self, asked: ClockQuery) -> list[ClockRow]:
+        """A page of clocks that have not ended."""
+        return read_clocks(self._rows(clocks_sql(asked, self.laws.tables, self.laws.rules)))
+
+    def case(self, subject: str, now_ms: int, participant: str | None) -> dict[str, Any] | None:
+        """The document of a case (``case_view``); None when there is none, or none that the participant was told of."""
+        case = self.state(subject)
+        if case is None or not case.exists:
+            return None
+        return case_view(case, self._around(self.registry_at(case.members)), now_ms, participant)
+
+    def state(self, subject: str) -> Case | None:
+        """The state of a case as the room has stored it."""
+        rows = self._rows((CASE, {"key": subject}))
+        return decode(rows[0][0]) if rows else None
+
+    def registry_at(self, size: int) -> Registry:
+        """The members as of a size of their log."""
+        history = self.history()
+        if not history.wait_for(size, _MEMBERS_WAIT_S):
+            raise Transient(f"the members log has been read to {history.size}, a case needs {size}")
+        return history.at(size)
+
+    def _around(self, registry: Registry) -> Around:
+        return Around(self.laws.tables, self.laws.rules, registry)
+
+    def _rows(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """What a statement gives; nothing before the room has made its tables."""
+        with self.database.transaction() as connection:
+            found = connection.execute(READY).fetchone()
+            if found is None or not found[0]:
+                return []
+            return connection.execute(statement[0].encode(), statement[1]).fetchall()
