@@ -236,6 +236,7 @@ FIELDS_ZH: Final[Mapping[str, str]] = {
     "extension": "延长类型",
     "length": "延长长度",
     "missing": "缺少的材料",
+    "designated": "被指定机关",
     "result": "结果",
 }
 """What a field of an event is called when it is asked for."""

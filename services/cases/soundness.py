@@ -5,6 +5,7 @@ starts, stops or answers for would be one that nobody can keep.
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import fields
 from typing import Final
 
 from services.cases.checks import CHECKS, OF_JOINING, OF_OPENINGS
@@ -13,6 +14,8 @@ from services.events.transfer import TransferMoved, TransferOpened
 from services.kernel.clock_rules import ClockRule, ClockRules
 from services.kernel.errors import BadSettings
 
+_OPENING: Final = frozenset(field.name for field in fields(TransferOpened))
+_MOVE: Final = frozenset(field.name for field in fields(TransferMoved))
 _HEARD: Final = ("trigger", "stops", "falls_away", "restarts")
 
 
@@ -24,7 +27,7 @@ def must_be_sound(kind: Kind, rules: ClockRules) -> None:
     for move in kind.moves:
         _move(kind, move, f"{where}, move {move.id}")
     _bars(kind, where)
-    _fields(kind.opens_needs, frozenset(TransferOpened.__dataclass_fields__), where)
+    _fields(kind.opens_needs, _OPENING, where)
     _known(kind.opens_checks, frozenset(CHECKS) - OF_JOINING, "check of an opening", where)
     _clocks(kind, rules, where)
 
@@ -80,7 +83,7 @@ def _move(kind: Kind, move: Move, where: str) -> None:
     _known((*move.by, *((move.joins,) if move.joins else ())), roles, "role", where)
     if move.replaces and move.joins is None:
         raise BadSettings(f"{where}: replaces somebody, and nobody joins by it")
-    _fields(move.needs, frozenset(TransferMoved.__dataclass_fields__), where)
+    _fields(move.needs, _MOVE, where)
     _known(move.checks, frozenset(CHECKS) - OF_OPENINGS, "check of a move", where)
     if move.checks and move.joins is None:
         raise BadSettings(f"{where}: its checks are of who joins, and nobody joins by it")
