@@ -40,13 +40,14 @@ def covers(agreement: AgreementProposed, participant: ParticipantRegistered) -> 
     return participant.participant in members or not members.isdisjoint(TABLES.lineage(participant.division or ""))
 
 
-def test_the_five_agreements_ship_and_two_of_them_are_drafts() -> None:
+def test_the_six_agreements_ship_and_two_of_them_are_drafts() -> None:
     assert {read(path).agreement: read(path).status for path in FILES} == {
         "yrd-enforcement": "in_force",
         "nanjing-metro": "in_force",
         "four-capitals": "in_force",
         "greater-nanchang": "draft",
         "shanghai-suzhou-nantong": "draft",
+        "statutory-transfers": "in_force",
     }
 
 
@@ -133,7 +134,9 @@ def test_superiors_form_one_tree_per_system_up_to_its_national_organ() -> None:
     rank = {row.code: int(row.more["rank"]) for row in TABLES["levels"].rows}
     for participant in PARTICIPANTS.values():
         if participant.superior is None:
-            assert participant.level in ("national", "exchange"), participant
+            row = TABLES["organ_types"].row(participant.organ_type, AT // 86_400_000)
+            assert row is not None
+            assert participant.level == "national" or row.more["superior_by"] == "none", participant
             continue
         above = PARTICIPANTS[participant.superior]
         assert above.organ_type == participant.organ_type
