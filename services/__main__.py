@@ -13,6 +13,7 @@ COMMANDS = {
     "admission": "services.commands.admission",
     "audit": "services.commands.audit",
     "bench": "services.commands.bench",
+    "clocks": "services.commands.clocks",
     "demo": "services.commands.demo",
     "down": "services.commands.down",
     "gateway": "services.commands.gateway",
