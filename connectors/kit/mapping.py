@@ -5,7 +5,8 @@
     type = "cn.ipx.clue.ClueReported"
     [from_city]                        # what the city's system tells becomes an event
     kinds = ["XSYS"]                   # its names for this kind of happening
-    answers = { reference = "slbh" }   # it answers a delivery: found by our event id, subject, or their reference
+    answers = { reference = "slbh" }   # it answers a delivery: found by our event id, subject, or their reference;
+                                       # with optional = true: where the city names one
     [from_city.draft]                  # subject, time; agreement, addressee, cause when they are not those answered
     [from_city.fields]                 # fields of the event
     [to_city]                          # an event becomes a document of the city
@@ -20,15 +21,29 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connectors.kit.converters import CANNOT_MAP
+from connectors.kit.paths import MISSING
 from connectors.kit.port import Document, Message
-from connectors.kit.rules import Each, Fields, First, Group, Join, Rule, Take, Way, compile_fields, record
+from connectors.kit.rules import (
+    Each,
+    Fields,
+    First,
+    Gather,
+    Group,
+    Join,
+    Rule,
+    Take,
+    Way,
+    compile_fields,
+    evaluate,
+    record,
+)
 from connectors.kit.shapes import Shape, check_complete, check_path, shape_of
 from connectors.kit.tables import CodeTable
 from services.kernel.errors import BadSettings, Refused
 
 ANSWERS_BY: Final = ("event", "subject", "reference")
 KNOWN: Final = frozenset(
-    {"participant", "division", "item", "answered"}  # on the way from the city
+    {"participant", "division", "item", "answered", "case"}  # on the way from the city
     | {"id", "source", "type", "subject", "time", "time_ms", "agreement", "cause"}  # on the way to it
     | {"recipient", "log", "number", "seq", "admitted", "admitted_ms", "withheld", "addressee"}
 )
@@ -37,11 +52,15 @@ _DRAFT = frozenset({"subject", "time_ms", "agreement", "addressee", "cause"})
 
 @dataclass(frozen=True, slots=True)
 class Inward:
-    """From the city: the kinds of happening that become this event, and the rules."""
+    """From the city: the kinds of happening that become this event, and the rules.
+
+    ``answers`` is how the delivery that it answers is found, and where the city names it; ``must_answer``: it always does.
+    """
 
     type: str
     kinds: tuple[str, ...]
     answers: tuple[str, str] | None
+    must_answer: bool
     draft: Fields
     fields: Fields
     shape: Shape
@@ -95,22 +114,23 @@ def _compile_inward(
     fields = compile_fields(rows.get("fields", {}), tables, f"{where}.fields")
     if unknown := set(draft) - _DRAFT:
         raise BadSettings(f"{where}.draft: {', '.join(sorted(unknown))}; expected of {', '.join(sorted(_DRAFT))}")
-    answers = _compile_answers(rows.get("answers"), where)
-    if missing := {"time_ms"} - set(draft) | (set() if answers else {"subject"} - set(draft)):
+    answers, must_answer = _compile_answers(rows.get("answers"), where)
+    if missing := {"time_ms"} - set(draft) | (set() if must_answer else {"subject"} - set(draft)):
         raise BadSettings(f"{where}.draft: no rule for {', '.join(sorted(missing))}")
     _check_names(shape, fields, f"{where}.fields")
     for rule in (*draft.values(), *fields.values()):
         _check_known(rule, where)
-    return Inward(type_name, tuple(kinds), answers, draft, fields, shape)
+    return Inward(type_name, tuple(kinds), answers, must_answer, draft, fields, shape)
 
 
-def _compile_answers(row: object, where: str) -> tuple[str, str] | None:
+def _compile_answers(row: object, where: str) -> tuple[tuple[str, str] | None, bool]:
     if row is None:
-        return None
-    if isinstance(row, dict) and len(row) == 1:
-        (by, path), *_ = row.items()
-        if by in ANSWERS_BY and isinstance(path, str):
-            return by, path
+        return None, False
+    if isinstance(row, dict):
+        optional = row.get("optional", False)
+        (by, path), *more = [(name, value) for name, value in row.items() if name != "optional"] or [("", "")]
+        if not more and by in ANSWERS_BY and isinstance(path, str) and isinstance(optional, bool):
+            return (by, path), not optional
     raise BadSettings(f'{where}: answers is one of {", ".join(ANSWERS_BY)} with a path, e.g. {{ reference = "slbh" }}')
 
 
@@ -135,7 +155,7 @@ def _check_names(shape: Shape, fields: Fields, where: str) -> None:
     for name, rule in fields.items():
         check_path(shape, name, where)
         inner = shape.inner.get(name)
-        if isinstance(rule, Each | Group):
+        if isinstance(rule, Group) or (isinstance(rule, Each) and isinstance(rule.made, Mapping)):
             if inner is None:
                 raise BadSettings(f"{where}.{name}: this field of {shape.name} is not a record")
             _check_names(inner, rule.fields, f"{where}.{name}")
@@ -150,17 +170,17 @@ def _paths(rule: Rule) -> Iterator[str]:
         case Join(parts):
             for part in parts:
                 yield from _paths(part)
-        case First(choices):
-            for choice in choices:
-                yield from _paths(choice)
+        case First(parts) | Gather(parts):
+            for part in parts:
+                yield from _paths(part)
         case Group(when, fields):
             if when is not None:
                 yield when
             for inner in fields.values():
                 yield from _paths(inner)
-        case Each(path, fields):
+        case Each(path):
             yield path
-            for inner in fields.values():
+            for inner in rule.fields.values():
                 for below in _paths(inner):
                     yield below if below.startswith("@") else f"{path}.{below}"
         case _:
@@ -175,6 +195,14 @@ def _check_known(rule: Rule, where: str) -> None:
     for path in _paths(rule):
         if path.startswith("@") and path[1:].split(".")[0] not in KNOWN:
             raise BadSettings(f"{where}: {path} is not known; known are {', '.join('@' + k for k in sorted(KNOWN))}")
+
+
+def subject_of(inward: Inward, item: Document, known: Mapping[str, Any]) -> str | None:
+    """What a happening is about: what its own rule says, else the subject of the delivery that it answers; None for neither."""
+    rule = inward.draft.get("subject")
+    own = MISSING if rule is None else evaluate(rule, item, known, Way.FROM_CITY)
+    found = (known.get("answered") or {}).get("subject") if own is MISSING else own
+    return None if found is None else str(found)
 
 
 def draft(inward: Inward, item: Document, known: Mapping[str, Any]) -> Drafted:

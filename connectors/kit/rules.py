@@ -6,7 +6,8 @@ A rule is a path (``"bt"``) or a table with exactly one of these keys::
     const  value                always this value
     join   [rules]              their texts one after another; with by = separator; nothing if one of them has nothing
     first  [rules]              the first of them that has a value
-    each   path, fields         a list: one record for each object of the list there
+    each   path, fields         a list: one record for each object of the list there; with text = rule: a list of texts
+    gather [rules]              the texts that they have, lists opened, each once; with by = separator: joined
     fields rules                a record; with when = path: only if something stands there; many = true: a list of it
 
 A path that begins with ``@`` is looked up in what is known about the event (``@id``, ``@source``, ``@answered.id``), every
@@ -68,11 +69,24 @@ class First:
 
 
 @dataclass(frozen=True, slots=True)
+class Gather:
+    """Texts from several places, each once, in the order in which they stand."""
+
+    parts: tuple[Rule, ...]
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Each:
-    """A record for each object of a list."""
+    """A record for each object of a list, or one text for each."""
 
     path: str
-    fields: Fields
+    made: Fields | Rule
+
+    @property
+    def fields(self) -> Fields:
+        """The rules of a record; of a text its only one, which has no name."""
+        return self.made if isinstance(self.made, Mapping) else {"": self.made}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +98,17 @@ class Group:
     many: bool
 
 
-Rule = Take | Const | Join | First | Each | Group
+Rule = Take | Const | Join | First | Gather | Each | Group
 Fields = Mapping[str, Rule]
 
-_KINDS = ("from", "const", "join", "first", "each", "fields")
+_KINDS = ("from", "const", "join", "first", "gather", "each", "fields")
 _OPTIONS = {
     "from": {"as", "codes", "default"},
     "const": set(),
     "join": {"by"},
     "first": set(),
-    "each": {"fields"},
+    "gather": {"by"},
+    "each": {"fields", "text"},
     "fields": {"when", "many"},
 }
 
@@ -124,12 +139,23 @@ def compile_rule(row: object, tables: Mapping[str, CodeTable], where: str) -> Ru
             return Join(_compile_all(row["join"], tables, where), str(row.get("by", "")))
         case "first":
             return First(_compile_all(row["first"], tables, where))
+        case "gather":
+            by = row.get("by")
+            return Gather(_compile_all(row["gather"], tables, where), None if by is None else str(by))
         case "each":
-            return Each(str(row["each"]), compile_fields(row.get("fields"), tables, where))
+            return Each(str(row["each"]), _compile_items(row, tables, where))
         case _:
             when = row.get("when")
             fields = compile_fields(row["fields"], tables, where)
             return Group(None if when is None else str(when), fields, bool(row.get("many", False)))
+
+
+def _compile_items(row: dict[str, Any], tables: Mapping[str, CodeTable], where: str) -> Fields | Rule:
+    if ("text" in row) == ("fields" in row):
+        raise BadSettings(f"{where}: each makes records (fields) or texts (text), one of them")
+    if "text" in row:
+        return compile_rule(row["text"], tables, f"{where}.text")
+    return compile_fields(row["fields"], tables, where)
 
 
 def _compile_take(row: dict[str, Any], tables: Mapping[str, CodeTable], where: str) -> Take:
@@ -182,8 +208,10 @@ def evaluate(rule: Rule, document: Any, known: Mapping[str, Any], way: Way) -> A
         case First(choices):
             values = (evaluate(choice, document, known, way) for choice in choices)
             return next((value for value in values if value is not MISSING), MISSING)
-        case Each(path, fields):
-            return _each(_found(path, document, known), fields, known, way)
+        case Gather(parts, by):
+            return _gathered([evaluate(part, document, known, way) for part in parts], by)
+        case Each(path, made):
+            return _each(_found(path, document, known), made, known, way)
         case Group(when, fields, many):
             if when is not None and _found(when, document, known) is MISSING:
                 return MISSING
@@ -213,9 +241,25 @@ def _translated(value: Any, translate: Any) -> Any:
     return translate(str(value))
 
 
-def _each(value: Any, fields: Fields, known: Mapping[str, Any], way: Way) -> Any:
+def _gathered(values: list[Any], by: str | None) -> Any:
+    texts: dict[str, None] = {}
+    for value in values:
+        for text in value if isinstance(value, list | tuple) else [value]:
+            if text is not MISSING:
+                texts[str(text)] = None
+    if not texts:
+        return MISSING
+    return list(texts) if by is None else by.join(texts)
+
+
+def _each(value: Any, made: Fields | Rule, known: Mapping[str, Any], way: Way) -> Any:
     if value is MISSING:
         return MISSING
     if not isinstance(value, list | tuple) or len(value) > MAX_ITEMS:
         raise Refused(CANNOT_MAP, f"expected a list of at most {MAX_ITEMS} objects")
-    return [record(fields, item, known, way) for item in value]
+    if isinstance(made, Mapping):
+        return [record(made, item, known, way) for item in value]
+    texts = [evaluate(made, item, known, way) for item in value]
+    if MISSING in texts:
+        raise Refused(CANNOT_MAP, "an object of the list lacks what its text is made of")
+    return texts

@@ -152,6 +152,8 @@ class Intake:
         by, path = inward.answers
         value = lookup(item, path)
         text = "" if value is MISSING or value is None or isinstance(value, dict | list) else str(value)
+        if not text and not inward.must_answer:
+            return None
         found = deliveries.answered(change.db, self._site.participant, by, text) if text else None
         if found is not None:
             return found.known()

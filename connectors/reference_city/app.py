@@ -16,7 +16,7 @@ from .config import BadConfig, Config, read_step
 from .desk import Desk, Unknown
 from .dialects import DIALECTS, Dialect, Reply, at_text
 from .proofs import Guard
-from .store import Store
+from .store import HANDLED, Store
 from .troubles import NONSENSE, BadTrouble, Trouble, read_trouble
 
 HANG_UP = "x-reference-city-hang-up"
@@ -43,17 +43,30 @@ class City:
         """What became of a clue that this city sent."""
         return self._take(request, body, "fk", f"{self.config.short}FK")
 
+    def case(self, request: Request, body: bytes) -> Reply:
+        """A case for this city."""
+        return self._take(request, body, "aj", f"{self.config.short}AJ")
+
+    def case_move(self, request: Request, body: bytes) -> Reply:
+        """What another did on a case, or that a move of ours had no effect."""
+        return self._take(request, body, "cz", f"{self.config.short}CZ")
+
+    def term(self, request: Request, body: bytes) -> Reply:
+        """What the exchange tells of a term that runs."""
+        return self._take(request, body, "qx", f"{self.config.short}QX")
+
     def _take(self, request: Request, body: bytes, table: str, prefix: str) -> Reply:
         key = request.headers.get(self.dialect.doors.key_header, "")
         number = request.headers.get(self.dialect.doors.number_header, "")
         document = _object(body)
         if document is None or not key:
             return 400, {"code": "4000", "msg": "报文格式错误", "jieguo": {"daima": "E400", "shuoming": "报文格式错误"}}
-        if table == "xs" and not _at(document, self.dialect.doors.title):
-            return self.dialect.refused(self._code("1002"), "标题不能为空", self.dialect.doors.title)
-        given, is_new = self.store.take(table, prefix, key, number, at_text(self.now_ms()), body.decode())
-        if is_new and table == "xs":
-            self.desk.received(given, document)
+        title = {"xs": self.dialect.doors.title, "aj": self.dialect.doors.case_title}.get(table)
+        if title is not None and not _at(document, title):
+            return self.dialect.refused(self._code("1002"), "标题不能为空", title)
+        given, is_new = self.store.take(table, prefix, key, number, at_text(self.desk.clock()), body.decode())
+        if is_new and table in HANDLED:
+            self.desk.received(table, given, document)
         return self.dialect.taken(given)
 
     def _code(self, number: str) -> str:
@@ -105,6 +118,9 @@ def build_app(config: Config) -> FastAPI:
     for method, path, door, handler in (
         ("POST", doors.receive, "push", city.receive),
         ("POST", doors.answer, "push", city.answer),
+        ("POST", doors.case, "push", city.case),
+        ("POST", doors.case_move, "push", city.case_move),
+        ("POST", doors.term, "push", city.term),
         ("GET", doors.pull, "pull", city.pull),
         ("POST", doors.ack, "pull", city.acknowledge),
         ("GET", doors.confirm, "push", city.confirm),
@@ -162,10 +178,18 @@ def _add_token_door(app: FastAPI, city: City) -> None:
 
 def _add_desk(app: FastAPI, city: City) -> None:
     @app.post("/desk/clues")
-    async def enter(request: Request) -> Response:
+    async def enter_clues(request: Request) -> Response:
+        return await enter("clue", request)
+
+    @app.post("/desk/forms/{form}")
+    async def enter(form: str, request: Request) -> Response:
         document = json.loads(await request.body())
         documents = document if isinstance(document, list) else [document]
-        return JSONResponse({"last": city.desk.enter(documents), "entered": len(documents)})
+        try:
+            last = city.desk.enter(form, documents)
+        except Unknown as error:
+            return JSONResponse({"error": f"no form {error}"}, status_code=404)
+        return JSONResponse({"last": last, "entered": len(documents)})
 
     @app.post("/desk/actions")
     async def act(request: Request) -> Response:
@@ -173,7 +197,7 @@ def _add_desk(app: FastAPI, city: City) -> None:
         try:
             happening = city.desk.act(str(document.pop("number", "")), read_step(document))
         except Unknown as error:
-            return JSONResponse({"error": f"no clue {error}"}, status_code=404)
+            return JSONResponse({"error": f"nothing of that kind has the number {error}"}, status_code=404)
         except BadConfig as error:
             return JSONResponse({"error": str(error)}, status_code=422)
         return JSONResponse(happening)
@@ -184,7 +208,7 @@ def _add_desk(app: FastAPI, city: City) -> None:
         return JSONResponse({"city": city.config.name, **lists})
 
 
-_LISTS = {"clues": "xs", "answers": "fk", "happenings": "sj"}
+_LISTS = {"clues": "xs", "cases": "aj", "answers": "fk", "moves": "cz", "terms": "qx", "happenings": "sj"}
 
 
 def _add_control(app: FastAPI, city: City) -> None:
@@ -199,6 +223,15 @@ def _add_control(app: FastAPI, city: City) -> None:
     @app.get("/control")
     async def shown() -> Response:
         return JSONResponse({"mode": city.trouble.mode, "where": city.trouble.where, "times": city.trouble.times})
+
+    @app.post("/control/clock")
+    async def set_clock(request: Request) -> Response:
+        document = json.loads(await request.body())
+        ahead = document.get("ahead_ms") if isinstance(document, dict) else None
+        if not isinstance(ahead, int) or isinstance(ahead, bool):
+            return JSONResponse({"error": "ahead_ms: so many milliseconds ahead of the machine"}, status_code=422)
+        city.desk.set_ahead(ahead)
+        return JSONResponse({"now": at_text(city.desk.clock())})
 
     @app.get("/health")
     async def health() -> Response:

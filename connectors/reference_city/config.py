@@ -12,12 +12,17 @@ class BadConfig(ValueError):
     """The file says something that this system does not understand."""
 
 
-STEPS = ("accept", "return", "verify", "file", "decline")
+STEPS = ("accept", "return", "verify", "file", "decline", "move")
+OF = {"clue": "xs", "case": "aj"}
+"""What a rule is of, and the table in which that is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that the officer does with a clue, so many seconds after the one before."""
+    """One thing that the officer does with a clue or a case, so many seconds after the one before.
+
+    ``values`` of a move are the fields of its form in this system's own words; of the others a few plain ones (desk.py).
+    """
 
     do: str
     after_s: float
@@ -26,10 +31,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """The first rule whose ``when`` fits a clue says what the officer does with it. Paths of ``when`` are dotted."""
+    """The first rule of what came (``of``: clue, case) whose ``when`` fits says what the officer does. Paths of ``when`` are dotted."""
 
     when: dict[str, Any]
     steps: tuple[Step, ...]
+    of: str = "clue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,10 @@ def load_config(path: Path) -> Config:
 
 
 def _rule(row: dict[str, Any]) -> Rule:
-    return Rule(dict(row.get("when", {})), tuple(read_step(step) for step in row.get("steps", ())))
+    of = str(row.get("of", "clue"))
+    if of not in OF:
+        raise BadConfig(f"a rule is of {' or '.join(OF)}, got {of!r}")
+    return Rule(dict(row.get("when", {})), tuple(read_step(step) for step in row.get("steps", ())), of)
 
 
 def read_step(row: dict[str, Any]) -> Step:

@@ -1,4 +1,4 @@
-"""The officers' desk: what is done with a clue that came in, by hand or by the rules of the configuration."""
+"""The officers' desk: what is typed in here, and what is done with what came in, by hand or by the rules of the configuration."""
 
 from __future__ import annotations
 
@@ -8,29 +8,43 @@ from collections.abc import Callable
 from typing import Any
 
 from .clock import machine_ms
-from .config import Config, Rule, Step, read_step
-from .dialects import KINDS, Dialect, at_text, day_text
+from .config import OF, Config, Rule, Step, read_step
+from .dialects import FORMS, KINDS, Dialect, at_text, day_text
 from .store import Store
 
 
 class Unknown(LookupError):
-    """No such clue here."""
+    """No such clue or case here."""
 
 
 class Desk:
-    """Handles clues step by step; each step is a happening that a pull will read."""
+    """Handles clues and cases step by step; each step is a happening that a pull will read.
+
+    ``ahead_ms`` is how far this system's clock is set ahead of the machine's, for trials that cannot wait for days to pass.
+    """
 
     def __init__(self, config: Config, dialect: Dialect, store: Store, clock: Callable[[], int] = machine_ms) -> None:
         self._config = config
         self._dialect = dialect
         self._store = store
-        self._clock = clock
+        self._machine = clock
+        self.ahead_ms = 0
         self._wake = asyncio.Event()
 
-    def received(self, slbh: str, document: dict[str, Any]) -> None:
-        """A new clue is on the desk: the first rule that fits says what will be done with it."""
-        rule = next((rule for rule in self._config.rules if fits(rule, document)), None)
-        due, steps = self._clock(), []
+    def clock(self) -> int:
+        """The time by this system's clock."""
+        return self._machine() + self.ahead_ms
+
+    def set_ahead(self, ahead_ms: int) -> None:
+        """Sets the clock; what has come due by it is done at once."""
+        self.ahead_ms = ahead_ms
+        self._wake.set()
+
+    def received(self, table: str, slbh: str, document: dict[str, Any]) -> None:
+        """A new clue or case is on the desk: the first rule that fits says what will be done with it."""
+        own = (rule for rule in self._config.rules if OF[rule.of] == table)
+        rule = next((rule for rule in own if fits(rule, document)), None)
+        due, steps = self.clock(), []
         for step in rule.steps if rule else ():
             due += round(step.after_s * 1000)
             steps.append((json.dumps({"do": step.do, **step.values}, ensure_ascii=False), due))
@@ -39,32 +53,39 @@ class Desk:
             self._wake.set()
 
     def act(self, slbh: str, step: Step, step_id: int | None = None) -> dict[str, Any]:
-        """Does one step now; the happening. ``Unknown`` when there is no such clue."""
-        clue = self._store.clue(slbh)
-        if clue is None:
+        """Does one step now; the happening. ``Unknown`` when there is no such clue (for a move: no such case)."""
+        held = self._store.held(slbh)
+        if held is None or (held["bm"] == "aj") != (step.do == "move"):
             raise Unknown(slbh)
-        at = self._clock()
+        at = self.clock()
+        if step.do == "move":
+            happening = self._dialect.moved(at, held, step.values)
+            state = str(step.values.get("czlx") or step.values.get("leixing") or KINDS["move"])
+            self._store.handle(step_id, slbh, state, None, json.dumps(happening, ensure_ascii=False))
+            return happening
         case_number = step.values.get("case_number") or (self._case_number(at) if step.do == "file" else None)
         facts = self._facts(step, at, case_number)
-        happening = self._dialect.handled(step.do, at, clue, facts)
+        happening = self._dialect.handled(step.do, at, held, facts)
         self._store.handle(step_id, slbh, KINDS[step.do], case_number, json.dumps(happening, ensure_ascii=False))
         return happening
 
-    def enter(self, documents: list[dict[str, Any]]) -> int:
-        """Clues found by this city's own officers, in the order given; the last serial number."""
-        at = self._clock()
+    def enter(self, form: str, documents: list[dict[str, Any]]) -> int:
+        """What this city's own officers typed in, in the order given; the last serial number. ``Unknown`` for a form it has not."""
+        if form not in FORMS:
+            raise Unknown(form)
+        at = self.clock()
         return self._store.enter(
-            [json.dumps(self._dialect.own_clue(at, document), ensure_ascii=False) for document in documents]
+            [json.dumps(self._dialect.typed(form, at, document), ensure_ascii=False) for document in documents]
         )
 
     async def work(self) -> None:
         """Does what is due, for ever; sleeps until the next step is."""
         while True:
-            for step_id, slbh, text in self._store.due(self._clock()):
+            for step_id, slbh, text in self._store.due(self.clock()):
                 self.act(slbh, read_step(json.loads(text)), step_id)
             due = self._store.next_due_ms()
             self._wake.clear()
-            wait_s = None if due is None else max(0.0, (due - self._clock()) / 1000)
+            wait_s = None if due is None else max(0.0, (due - self.clock()) / 1000)
             try:
                 await asyncio.wait_for(self._wake.wait(), wait_s)
             except TimeoutError:

@@ -13,7 +13,9 @@ from typing import Any
 CHINA = timezone(timedelta(hours=8))
 Reply = tuple[int, dict[str, Any]]
 
-KINDS = {"accept": "SL", "return": "TH", "verify": "HC", "file": "LA", "decline": "BL"}
+KINDS = {"accept": "SL", "return": "TH", "verify": "HC", "file": "LA", "decline": "BL", "move": "AJCZ"}
+FORMS = {"clue": "XSYS", "transfer": "AJYS", "move": "AJCZ"}
+"""What an officer may type in: a clue found here, a case handed over, a move on a case."""
 
 
 def at_text(now_ms: int) -> str:
@@ -32,6 +34,9 @@ class Doors:
 
     receive: str
     answer: str
+    case: str
+    case_move: str
+    term: str
     pull: str
     ack: str
     confirm: str
@@ -40,7 +45,9 @@ class Doors:
     cursor: str
     limit: str
     title: str
-    """Where in a document its title stands: the one thing without which this system refuses it."""
+    """Where in a clue its title stands: the one thing without which this system refuses it."""
+    case_title: str
+    """The same in a case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +73,23 @@ class Flat:
         listed = [{"lsh": str(lsh), **item} for lsh, item in items]
         return 200, {"code": "0", "msg": "成功", "data": {"lb": listed, "ybh": cursor, "gd": "1" if more else "0"}}
 
-    def own_clue(self, now_ms: int, document: dict[str, Any]) -> dict[str, Any]:
-        """Everything beside one another."""
-        return {"sjlx": "XSYS", "fssj": at_text(now_ms), **document}
+    def typed(self, form: str, now_ms: int, document: dict[str, Any]) -> dict[str, Any]:
+        """Everything beside one another; what the form says itself stands."""
+        return {"sjlx": FORMS[form], "fssj": at_text(now_ms), **document}
 
     def handled(self, do: str, now_ms: int, clue: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """Everything beside one another."""
         return {"sjlx": KINDS[do], "fssj": at_text(now_ms), "slbh": clue["slbh"], **facts}
 
+    def moved(self, now_ms: int, case: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        """A move on a case that came in: the officer's words beside our number of it."""
+        return self.typed("move", now_ms, {"slbh": case["slbh"], **values})
+
 
 _FULL = {
+    "XSYS": "XIANSUO_YISONG",
+    "AJYS": "ANJIAN_YISONG",
+    "AJCZ": "ANJIAN_CAOZUO",
     "SL": "SHOULI",
     "TH": "TUIHUI",
     "HC": "HECHA",
@@ -129,9 +143,9 @@ class Nested:
             "shuju": {"shijianLiebiao": listed, "youbiao": cursor, "haiyou": more},
         }
 
-    def own_clue(self, now_ms: int, document: dict[str, Any]) -> dict[str, Any]:
-        """The clue as an object of its own."""
-        return {"shijianLeixing": "XIANSUO_YISONG", "fashengShijian": _iso(now_ms), **document}
+    def typed(self, form: str, now_ms: int, document: dict[str, Any]) -> dict[str, Any]:
+        """The form's objects as they are; what it says itself stands."""
+        return {"shijianLeixing": _FULL[FORMS[form]], "fashengShijian": _iso(now_ms), **document}
 
     def handled(self, do: str, now_ms: int, clue: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
         """The clue is named by the exchange's event id, which came with it, and by our own number."""
@@ -143,6 +157,12 @@ class Nested:
             "xiansuo": named,
             "banli": {_FULL[name]: _own_form(name, value) for name, value in facts.items()},
         }
+
+    def moved(self, now_ms: int, case: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+        """A move on a case that came in, which is named by the exchange's event id and by our own number."""
+        received = case["nr"].get("jiaohuanXinxi", {})
+        named = {"shouliBianhao": case["slbh"], "jiaohuanShijian": received.get("shijianBianhao")}
+        return self.typed("move", now_ms, {"anjian": named, "caozuo": values})
 
 
 def _own_form(name: str, value: Any) -> Any:
@@ -162,6 +182,9 @@ DIALECTS: dict[str, Dialect] = {
         Doors(
             receive="/jk/xs/jieshou",
             answer="/jk/xs/fankui",
+            case="/jk/aj/jieshou",
+            case_move="/jk/aj/caozuo",
+            term="/jk/aj/qixian",
             pull="/jk/sj/xiazai",
             ack="/jk/sj/queren",
             confirm="/jk/xs/chaxun/{key}",
@@ -170,12 +193,16 @@ DIALECTS: dict[str, Dialect] = {
             cursor="ybh",
             limit="sl",
             title="bt",
+            case_title="bt",
         )
     ),
     "nested": Nested(
         Doors(
             receive="/api/v2/xiansuo",
             answer="/api/v2/fankui",
+            case="/api/v2/anjian",
+            case_move="/api/v2/anjian/caozuo",
+            term="/api/v2/anjian/qixian",
             pull="/api/v2/shijian",
             ack="/api/v2/shijian/queren",
             confirm="/api/v2/chaxun/{key}",
@@ -184,6 +211,7 @@ DIALECTS: dict[str, Dialect] = {
             cursor="youbiao",
             limit="shuliang",
             title="xiansuo.biaoti",
+            case_title="anjian.biaoti",
         )
     ),
 }

@@ -7,6 +7,10 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+NUMBERED = {"xs": "slbh", "fk": "fkbh", "aj": "slbh", "cz": "czbh", "qx": "qxbh"}
+"""What comes in, by table, and how its own number is called there."""
+HANDLED = ("xs", "aj")
+"""What an officer works on: it has a state."""
 _SCHEMA = (Path(__file__).with_name("store.sql")).read_text("utf-8")
 
 
@@ -22,25 +26,19 @@ class Store:
 
     def take(self, table: str, prefix: str, key: str, number: str, at: str, document: str) -> tuple[str, bool]:
         """Keeps a document once per idempotency key; its number, and whether it is new."""
-        column = "slbh" if table == "xs" else "fkbh"
+        column = NUMBERED[table]
         with self._db:
             self._db.execute("begin immediate")
-            known = self._db.execute(f"select {column} from {table} where mdj = ?", (key,)).fetchone()  # noqa: S608 (two fixed names)
+            known = self._db.execute(f"select {column} from {table} where mdj = ?", (key,)).fetchone()  # noqa: S608 (names of the table above)
             if known is not None:
                 self._db.execute(f"update {table} set cs = cs + 1 where mdj = ?", (key,))  # noqa: S608
                 return str(known[0]), False
-            number_given = f"{prefix}{self._next(prefix):06d}"
-            if table == "xs":
-                self._db.execute(
-                    "insert into xs (slbh, mdj, tdxh, sdsj, zt, nr) values (?, ?, ?, ?, 'DSL', ?)",
-                    (number_given, key, number, at, document),
-                )
-            else:
-                self._db.execute(
-                    "insert into fk (fkbh, mdj, tdxh, sdsj, nr) values (?, ?, ?, ?, ?)",
-                    (number_given, key, number, at, document),
-                )
-            return number_given, True
+            given = f"{prefix}{self._next(prefix):06d}"
+            names, marks = f"{column}, mdj, tdxh, sdsj, nr", "?, ?, ?, ?, ?"
+            if table in HANDLED:
+                names, marks = f"{names}, zt", f"{marks}, 'DSL'"
+            self._db.execute(f"insert into {table} ({names}) values ({marks})", (given, key, number, at, document))  # noqa: S608
+            return given, True
 
     def schedule(self, slbh: str, steps: list[tuple[str, int]]) -> None:
         """Puts steps (as JSON text) on the officer's list, each with the time it is due."""
@@ -66,13 +64,17 @@ class Store:
         """The officer did a step: state, case number and the happening in one transaction; the step is off the list."""
         with self._db:
             self._db.execute("begin immediate")
-            self._db.execute("update xs set zt = ?, ah = coalesce(?, ah) where slbh = ?", (state, case_number, slbh))
+            for table in HANDLED:
+                self._db.execute(
+                    f"update {table} set zt = ?, ah = coalesce(?, ah) where slbh = ?",  # noqa: S608
+                    (state, case_number, slbh),
+                )
             self._db.execute("insert into sj (nr) values (?)", (happening,))
             if step_id is not None:
                 self._db.execute("delete from bl where id = ?", (step_id,))
 
     def enter(self, happenings: list[str]) -> int:
-        """New happenings of our own (clues found here); the last serial number."""
+        """New happenings of our own (what officers typed in); the last serial number."""
         with self._db:
             self._db.execute("begin immediate")
             self._db.executemany("insert into sj (nr) values (?)", [(text,) for text in happenings])
@@ -83,23 +85,25 @@ class Store:
         rows = self._db.execute("select lsh, nr from sj where lsh > ? order by lsh limit ?", (after, limit)).fetchall()
         return [(int(row[0]), json.loads(row[1])) for row in rows]
 
-    def clue(self, slbh: str) -> dict[str, Any] | None:
-        """A clue that is held here."""
+    def held(self, slbh: str) -> dict[str, Any] | None:
+        """A clue or case that is held here; ``bm`` says in which table."""
         self._db.row_factory = sqlite3.Row
-        row = self._db.execute("select * from xs where slbh = ?", (slbh,)).fetchone()
+        found = (self._db.execute(f"select * from {table} where slbh = ?", (slbh,)).fetchone() for table in HANDLED)  # noqa: S608
+        rows = list(zip(HANDLED, found, strict=True))
         self._db.row_factory = None
-        return None if row is None else {**dict(row), "nr": json.loads(row["nr"])}
+        return next(
+            ({**dict(row), "nr": json.loads(row["nr"]), "bm": table} for table, row in rows if row is not None), None
+        )
 
     def by_key(self, key: str) -> str | None:
         """Number of the document with that idempotency key."""
-        row = self._db.execute(
-            "select slbh from xs where mdj = ?1 union all select fkbh from fk where mdj = ?1", (key,)
-        ).fetchone()
+        parts = (f"select {column} from {table} where mdj = ?1" for table, column in NUMBERED.items())  # noqa: S608
+        row = self._db.execute(" union all ".join(parts), (key,)).fetchone()
         return None if row is None else str(row[0])
 
     def list_of(self, table: str) -> list[dict[str, Any]]:
-        """Everything held: ``xs`` clues, ``fk`` answers, ``sj`` happenings."""
-        order = {"xs": "slbh", "fk": "fkbh", "sj": "lsh"}[table]
+        """Everything held: ``xs`` clues, ``aj`` cases, ``fk`` answers, ``cz`` moves, ``qx`` terms, ``sj`` happenings."""
+        order = {**NUMBERED, "sj": "lsh"}[table]
         self._db.row_factory = sqlite3.Row
         rows = self._db.execute(f"select * from {table} order by {order}").fetchall()  # noqa: S608 (names of the table above)
         self._db.row_factory = None

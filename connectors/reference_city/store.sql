@@ -16,6 +16,32 @@ create table if not exists fk (            -- 收到的反馈 answers received a
   nr    text not null,
   cs    integer not null default 1
 );
+create table if not exists aj (            -- 收到的移送案件 cases received
+  slbh  text primary key,
+  mdj   text not null unique,
+  tdxh  text not null,
+  sdsj  text not null,
+  zt    text not null,                     -- 状态 DSL, then the last move made here
+  ah    text,
+  nr    text not null,
+  cs    integer not null default 1
+);
+create table if not exists cz (            -- 收到的案件操作 moves of others on cases
+  czbh  text primary key,
+  mdj   text not null unique,
+  tdxh  text not null,
+  sdsj  text not null,
+  nr    text not null,
+  cs    integer not null default 1
+);
+create table if not exists qx (            -- 收到的期限提醒 what the exchange tells of terms
+  qxbh  text primary key,
+  mdj   text not null unique,
+  tdxh  text not null,
+  sdsj  text not null,
+  nr    text not null,
+  cs    integer not null default 1
+);
 create table if not exists sj (            -- 发生的事项 happenings, what a pull reads
   lsh   integer primary key autoincrement, -- 流水号
   nr    text not null

@@ -19,6 +19,7 @@ from connectors.rest.system import compile_system
 from services.codec.field_rules import compile_field_rules
 from services.codec.released import load_released
 from services.events import from_value, to_value
+from services.kernel.clock_documents import load_clock_rules
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
@@ -39,7 +40,19 @@ OURS = {
     "verification_outcomes": ("hcjl", "hechaJielun"),
     "non_filing_grounds": ("bly", "buyuLianLiyou"),
     "clue_results": ("cljg", "chuliJieguo"),
+    "transfer_kinds": ("ajlx", "anjianLeixing"),
+    "transfer_moves": ("czlx", "caozuoLeixing"),
+    "transfer_reasons": ("czyy", "caozuoYuanyin"),
+    "transfer_results": ("czjg", "caozuoJieguo"),
+    "transfer_states": ("ajzt", "anjianZhuangtai"),
+    "document_kinds": ("wjlx", "wenjianLeixing"),
+    "agreement_matters": ("xysx", "xieyiShixiang"),
+    "clock_grounds": ("kcsy", "kouchuShiyou"),
+    "clock_moments": ("sxlx", "shixiangLeixing"),
+    "clock_states": ("qxzt", "qixianZhuangtai"),
+    "clock_changes": ("bdyy", "biandongYuanyin"),
 }
+EXTENSIONS = ("yqlx", "yanqiLeixing")
 
 
 @pytest.mark.parametrize("name", CITIES)
@@ -61,6 +74,14 @@ def test_a_city_has_a_word_for_every_code_of_ours(name: str) -> None:
             codes = {row["code"] for row in csv.DictReader(file)}
         assert codes <= set(own.theirs), f"{name} {own.name}"
         assert set(own.theirs) <= codes, f"{name} {own.name}"
+
+
+@pytest.mark.parametrize("name", CITIES)
+def test_a_city_has_a_word_for_every_extension_of_a_term(name: str) -> None:
+    dialect = load_dialect(name)
+    own = next(dialect.tables[each] for each in EXTENSIONS if each in dialect.tables)
+    rules = load_clock_rules(SCHEMAS_DIR / "codes" / "clocks.toml").rules
+    assert set(own.theirs) == {extension.id for rule in rules for extension in rule.extensions}
 
 
 def sample_id(path: Path) -> str:

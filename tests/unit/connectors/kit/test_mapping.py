@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connectors.kit.mapping import Drafted, compile_mapping, draft, message
+from connectors.kit.mapping import Drafted, compile_mapping, draft, message, subject_of
 from connectors.kit.port import Message
 from services.kernel.errors import BadSettings, Refused
 
@@ -63,6 +63,19 @@ def test_lines_that_nobody_says_are_dashes() -> None:
     assert (drafted.agreement, drafted.addressee, drafted.cause) == ("-", "-", "-")
 
 
+def test_what_a_happening_is_about_is_said_by_itself_or_by_what_it_answers() -> None:
+    changed = document()
+    changed["from_city"]["answers"] = {"reference": "slbh", "optional": True}
+    changed["from_city"]["draft"]["subject"] = "bh"
+    made, _ = compile_mapping(changed, {}, "file")
+    assert made is not None
+    assert not made.must_answer
+    assert inward().must_answer
+    assert subject_of(made, {"bh": "TR-1"}, {"answered": ANSWERED}) == "TR-1"
+    assert subject_of(made, {}, {"answered": ANSWERED}) == "CL-1"
+    assert subject_of(inward(), {"bh": "TR-1"}, {"answered": None}) is None
+
+
 def test_a_happening_about_nothing_is_refused() -> None:
     with pytest.raises(Refused) as refused:
         draft(inward(), ITEM, KNOWN)
@@ -106,6 +119,9 @@ def broken(path: str, value: Any) -> dict[str, Any]:
         ("from_city.answers", {"number": "x"}),
         ("from_city.answers", {"event": "a", "subject": "b"}),
         ("from_city.answers", None),
+        ("from_city.answers", {"optional": True}),
+        ("from_city.answers", {"event": "a", "optional": "yes"}),
+        ("from_city.answers", {"event": "a", "optional": True}),
         ("from_city.draft.time_ms", None),
         ("from_city.draft.id", "x"),
         ("from_city.fields.ground", None),

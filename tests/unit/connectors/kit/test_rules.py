@@ -118,3 +118,34 @@ def test_a_refusal_names_the_field_down_to_the_record_in_which_it_lies() -> None
 def test_a_rule_that_is_not_of_the_forms_is_a_bad_setting_that_says_where(rule: Any) -> None:
     with pytest.raises(BadSettings, match="here"):
         compile_rule(rule, TABLES, "here")
+
+
+def test_a_list_may_become_a_list_of_texts() -> None:
+    rule = {"each": "to", "text": {"join": ["q", "d"], "by": "."}}
+    assert read(rule, {"to": [{"q": "1", "d": "a"}, {"q": "2", "d": "b"}]}) == ["1.a", "2.b"]
+    assert read(rule, {}) is MISSING
+    with pytest.raises(Refused) as caught:
+        read(rule, {"to": [{"q": "1"}]})
+    assert caught.value.code == "cannot-map"
+
+
+def test_what_is_gathered_stands_once_and_in_order() -> None:
+    rule = {"gather": ["one", {"from": "more", "as": "list"}, {"from": "@case.others", "as": "list"}], "by": ","}
+    assert read(rule, {"one": "b", "more": ["a", "b"]}, case={"others": ["c", "a"]}) == "b,a,c"
+    assert read({**rule, "gather": ["one"]}, {"one": "b"}) == "b"
+    assert read(rule, {}, case=None) is MISSING
+    assert read({"gather": ["one", "two"]}, {"two": "x"}) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"each": "to"},
+        {"each": "to", "text": "q", "fields": {"q": "q"}},
+        {"gather": []},
+        {"gather": ["a"], "text": "b"},
+    ],
+)
+def test_a_list_of_texts_and_what_is_gathered_are_checked_when_they_are_read(rule: dict[str, Any]) -> None:
+    with pytest.raises(BadSettings):
+        compile_rule(rule, TABLES, "here")
