@@ -26,6 +26,8 @@ ABOVE = {"330000": "100000", "320000": "100000", "330200": "330000", "320100": "
 OLD, NEW = 1_000, 1_001
 """Sizes of the members log before and after the calendar of 2026."""
 
+_CHOICES = ("possible",) * 7 + ("any", "calendar", "again")
+
 
 @cache
 def everyone(size: int) -> Registry:
@@ -132,21 +134,21 @@ def _opening(draw: st.DrawFn, kind: Kind) -> tuple[TransferOpened, str, tuple[st
 
 
 def _entry(draw: st.DrawFn, kind: Kind, case: Case, at: int) -> tuple[Any, str, tuple[str, ...]]:
-    choice = draw(st.integers(0, 9))
+    choice = draw(st.sampled_from(_CHOICES))
     organs = sorted({*parties(case), "320100.market_regulator", "330200.police"})
-    if choice == 0:
+    if choice == "calendar":
         return (
             CalendarApplied(year=2026, calendar_event="0198f6c0-0000-7000-8000-999999999999"),
             "exchange.operator",
             (),
         )
-    if choice == 1:
+    if choice == "again":
         opened, _, to = _opening(draw, kind)
         return opened, draw(st.sampled_from(organs)), to
     can = [
         (each.participant, move) for each in possible(case, world(case.members, case.members)) for move in each.moves
     ]
-    if choice == 2 or not can:
+    if choice == "any" or not can:
         named = (*(move.id for move in kind.moves), *(bar.move for bar in kind.bars), *COMMON, OPEN, "made_up")
         source, move = draw(st.sampled_from(organs)), draw(st.sampled_from(named))
     else:

@@ -159,7 +159,7 @@ def test_a_rule_that_the_release_has_no_more_leaves_the_case_and_its_moves() -> 
     assert refused(step(case, said, around())) == "clock_does_not_know"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs())
 def test_the_same_entries_give_the_same_case_and_the_same_words(told: Told) -> None:
     case: Case | None = None
@@ -169,7 +169,7 @@ def test_the_same_entries_give_the_same_case_and_the_same_words(told: Told) -> N
         case = again.case
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs(), st.data())
 def test_entries_that_come_again_change_nothing(told: Told, data: st.DataObject) -> None:
     case: Case | None = None
@@ -180,7 +180,7 @@ def test_entries_that_come_again_change_nothing(told: Told, data: st.DataObject)
     assert case == told.case
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs(), st.data())
 def test_every_interleaving_of_ticks_and_entries_says_the_same(told: Told, data: st.DataObject) -> None:
     case, changes = told.steps[0].case, list(told.steps[0].changes)
@@ -195,7 +195,7 @@ def test_every_interleaving_of_ticks_and_entries_says_the_same(told: Told, data:
     assert changes == [change for each in told.steps for change in each.changes]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs())
 def test_nothing_leaves_a_terminal_state_but_a_move_that_names_it(told: Told) -> None:
     tables_ = world(told.log[0].members, told.log[0].members).tables
@@ -213,14 +213,14 @@ def test_nothing_leaves_a_terminal_state_but_a_move_that_names_it(told: Told) ->
             assert (after.case.state, after.case.parts) == (before.case.state, before.case.parts)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs())
 def test_every_case_is_read_back_as_it_was_written(told: Told) -> None:
     for each in told.steps:
         assert decode(json.loads(json.dumps(encode(each.case)))) == each.case
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs())
 def test_what_is_said_is_told_once_and_is_whole(told: Told) -> None:
     seen: set[tuple[str, int]] = set()
