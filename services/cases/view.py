@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.cases.clocks import verdicts
+from services.cases.lines import case_line
 from services.cases.possibilities import possible, rule_of
 from services.cases.state import Case, Clock, Fact
 from services.cases.steps import Around
@@ -56,7 +57,7 @@ def case_view(case: Case, around: Around, now_ms: int, participant: str | None) 
     judged = verdicts(case, around, now_ms)
     still = [each for each in judged if each[1].state in OPEN_STATES]
     return {
-        **summary(case, around, now_ms),
+        **case_line(case, around, now_ms),
         "row": kind.row,
         "source": kind.source,
         "at": format_instant(now_ms),
@@ -68,42 +69,6 @@ def case_view(case: Case, around: Around, now_ms: int, participant: str | None) 
         "possible": [_possible(each.participant, each.moves, kind, around) for each in possible(case, around)],
         "relates_to": list(case.relates_to),
     }
-
-
-def summary(case: Case, around: Around, now_ms: int) -> dict[str, Any]:
-    """A case in one line, from what was last told of its clocks: no verdict is computed."""
-    kind = around.tables.kinds[case.kind]
-    state = kind.state(case.state)
-    still = [clock for clock in case.clocks if clock.told_state in OPEN_STATES]
-    due = [clock.due_at for clock in still if clock.due_at is not None and clock.told_state == "running"]
-    return {
-        "case": case.subject,
-        "kind": kind.id,
-        "kind_zh": kind.zh,
-        "kind_en": kind.en,
-        "title": case.title,
-        "state": state.id,
-        "state_zh": state.zh,
-        "state_en": state.en,
-        "closed": state.terminal,
-        "opened_at": format_instant(case.opened_ms),
-        "opened_by": case.opener,
-        "participants": sorted({part.participant for part in case.parts}),
-        "running": sum(clock.told_state != "suspended" for clock in still),
-        "suspended": sum(clock.told_state == "suspended" for clock in still),
-        "overdue": sum(is_overdue(clock, around, now_ms) for clock in still),
-        "provisional": any(clock.provisional for clock in still),
-        **({"due_at": format_instant(min(due))} if due else {}),
-    }
-
-
-def is_overdue(clock: Clock, around: Around, now_ms: int) -> bool:
-    """Whether somebody should have acted by now. Never by an advisory clock, nor when what passed was a right."""
-    passed = clock.told_state == "expired" or (
-        clock.told_state == "running" and clock.due_at is not None and clock.due_at < now_ms
-    )
-    rule = rule_of(clock, around)
-    return passed and not clock.advisory and rule is not None and is_owed(rule)
 
 
 def _in_time(facts: Iterable[Fact]) -> list[Fact]:

@@ -8,6 +8,7 @@ from services.commands.lazy import LazyGroup
 
 COMMANDS = {
     "explain": "services.commands.clocks_explain",
+    "list": "services.commands.clocks_list",
 }
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from services.gateway.access import AccessLog
+from services.gateway.cases import CasePages
 from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.evidence import EvidenceOfEvents
 from services.gateway.exchange import Incoming, Reply
@@ -50,6 +51,7 @@ class Handlers:
     inbox: InboxPages
     status: StatusOfEvents
     evidence: EvidenceOfEvents
+    cases: CasePages
     members: MembersLog
     catalogue: Catalogue
     logs: LogPages
@@ -66,6 +68,8 @@ def route_table(handlers: Handlers) -> tuple[Route, ...]:
         Route("GET", "/v1/inbox", handlers.inbox.get, hot=True),
         Route("GET", "/v1/events/{id}", handlers.status.get),
         Route("GET", "/v1/events/{id}/evidence", handlers.evidence.get),
+        Route("GET", "/v1/cases", handlers.cases.page),
+        Route("GET", "/v1/cases/{case}", handlers.cases.case, deep=True),
         Route("GET", "/v1/members", handlers.members.page),
         Route("GET", "/v1/schemas", catalogue.schemas),
         Route("GET", "/v1/schemas/by-digest/{hex}", catalogue.schema_by_digest),

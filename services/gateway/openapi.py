@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.gateway.api_schemas import SCHEMAS, ref, text
+from services.gateway.openapi_cases import CASE_SCHEMAS, case_paths
 from services.gateway.openapi_evidence import EVIDENCE_SCHEMAS, evidence_paths
 from services.gateway.openapi_log import LOG_SCHEMAS, log_paths
 from services.gateway.openapi_parts import operation_of, path, problems, query, reply
@@ -42,6 +43,7 @@ def build_document(base_url: str, examples: Mapping[str, Any]) -> dict[str, Any]
         "tags": [
             {"name": "events", "description": "发布与状态 · publish, status"},
             {"name": "inbox", "description": "收件箱 · inbox"},
+            {"name": "cases", "description": "案件与期限 · cases and their clocks"},
             {"name": "catalogue", "description": "成员、模式、代码表 · members, schemas, code tables"},
             {"name": "log", "description": "检查点与证明 · checkpoints and proofs"},
             {"name": "operation", "description": "运行 · operation"},
@@ -50,12 +52,13 @@ def build_document(base_url: str, examples: Mapping[str, Any]) -> dict[str, Any]
             **_events(examples),
             **evidence_paths(examples),
             **_inbox(examples),
+            **case_paths(examples),
             **_catalogue(examples),
             **log_paths(examples),
             **_operation(),
         },
         "components": {
-            "schemas": {**SCHEMAS, **LOG_SCHEMAS, **EVIDENCE_SCHEMAS},
+            "schemas": {**SCHEMAS, **LOG_SCHEMAS, **EVIDENCE_SCHEMAS, **CASE_SCHEMAS},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }

@@ -18,6 +18,7 @@ from services.codec.tlog_policy import Policy, format_policy
 from services.gateway.access import AccessLog
 from services.gateway.app import Handlers, build_app, route_table
 from services.gateway.authenticating import Authenticator
+from services.gateway.cases import CasePages
 from services.gateway.catalogue import Catalogue, MembersLog
 from services.gateway.evidence import EvidenceOfEvents
 from services.gateway.front import Front
@@ -43,6 +44,7 @@ from services.ledger.settings import LedgerSettings
 from services.runtime.logging import configure, get_logger
 from services.runtime.shell import SystemEntropy
 from services.runtime.topics import Topics
+from services.transfers.desk import CaseDesk, load_laws
 
 _KEEP_ALIVE_S = 75
 _BACKLOG = 512
@@ -96,6 +98,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
         parts.metrics,
         settings,
     )
+    laws = load_laws(SCHEMAS_DIR / "codes")
     quorum, clock = load_quorum(ledger.ledger_witnesses_file), parts.clock
 
     def known() -> Policy | None:
@@ -120,6 +123,7 @@ def web(parts: Parts, access: AccessLog) -> Front:
         inbox=InboxPages(parts.inboxes, reader),
         status=StatusOfEvents(parts.outcomes, ReceiptStates(parts.database).states, parts.waits.recent, reader),
         evidence=EvidenceOfEvents(desk.make, reader),
+        cases=CasePages(CaseDesk(parts.database, laws, parts.history), reader, clock),
         members=MembersLog(parts.history, reader),
         catalogue=Catalogue(parts.released, tables),
         logs=LogPages(

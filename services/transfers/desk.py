@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from services.cases.documents import load_transfers
+from services.cases.lines import case_line, clock_line
 from services.cases.state import Case
 from services.cases.state_json import decode
 from services.cases.steps import Around
 from services.cases.table import Transfers
-from services.cases.view import case_view, summary
+from services.cases.view import case_view
 from services.kernel.clock_documents import load_clock_rules
 from services.kernel.clock_rules import ClockRules
 from services.kernel.errors import Transient
@@ -28,7 +29,7 @@ from services.transfers.listing import (
     READY,
     CaseQuery,
     ClockQuery,
-    ClockRow,
+    Place,
     Statement,
     cases_sql,
     clocks_sql,
@@ -62,13 +63,17 @@ class CaseDesk:
     history: Callable[[], History]
 
     def cases(self, asked: CaseQuery, now_ms: int) -> list[dict[str, Any]]:
-        """A page of cases, a line each (``summary``)."""
+        """A page of cases, a line each."""
         around = self._around(self.history().latest)
-        return [summary(case, around, now_ms) for case in read_cases(self._rows(cases_sql(asked, self.laws.rules)))]
+        return [case_line(case, around, now_ms) for case in read_cases(self._rows(cases_sql(asked, self.laws.rules)))]
 
-    def clocks(self, asked: ClockQuery) -> list[ClockRow]:
-        """A page of clocks that have not ended."""
-        return read_clocks(self._rows(clocks_sql(asked, self.laws.tables, self.laws.rules)))
+    def clocks(self, asked: ClockQuery, now_ms: int) -> tuple[list[dict[str, Any]], Place | None]:
+        """A page of clocks that have not ended, a line each, and the place of the last one."""
+        around = self._around(self.history().latest)
+        rows = read_clocks(self._rows(clocks_sql(asked, self.laws.tables, self.laws.rules)))
+        found = [(row.case, clock) for row in rows for clock in row.case.clocks if clock.key == row.clock]
+        lines = [clock_line(case, clock, around, now_ms) for case, clock in found]
+        return lines, rows[-1].place if rows else None
 
     def case(self, subject: str, now_ms: int, participant: str | None) -> dict[str, Any] | None:
         """The document of a case (``case_view``); None when there is none, or none that the participant was told of."""

@@ -26,6 +26,8 @@ READY = "select to_regproc('transfers.marks') is not null"
 CASE = "select state from transfers.state where key = %(key)s"
 """The state of one case."""
 
+Place = tuple[int, str, str]
+"""Where a list of clocks goes on: due time, case, clock."""
 Params = dict[str, Any]
 Statement = tuple[str, Params]
 """SQL and its parameters; the text is made of names of ours alone."""
@@ -62,7 +64,7 @@ class ClockQuery:
     overdue: bool = False
     provisional: bool = False
     due_before: int | None = None
-    after: tuple[int, str, str] | None = None
+    after: Place | None = None
     limit: int = 100
 
 
@@ -75,7 +77,7 @@ class ClockRow:
     case: Case
 
     @property
-    def place(self) -> tuple[int, str, str]:
+    def place(self) -> Place:
         """Where a page ends that ends with it."""
         return (NO_DUE if self.due_at is None else self.due_at, self.case.subject, self.clock)
 

@@ -10,6 +10,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from services.cases.fold import Around, Said, step
+from services.cases.lines import case_line
+from services.cases.view import case_view
 from services.codec.checkpoint import Checkpoint, format_checkpoint, origin_of
 from services.codec.cloudevents import envelope_from_structured, envelope_to_structured, parse_batch, parse_request
 from services.codec.entry import Delivery, format_entry, parse_entry
@@ -24,17 +27,24 @@ from services.codec.released import load_released
 from services.codec.schema import EventSchema
 from services.codec.signature import RootCache, parse_signature, verify
 from services.codec.statement import format_statement
+from services.events.member import ParticipantRegistered
 from services.events.receipt import OutcomeItem
+from services.events.transfer import TransferMoved, TransferOpened
+from services.gateway.case_cursor import format_case_cursor
 from services.gateway.cursor import format_cursor
 from services.gateway.log_files import log_document
 from services.gateway.openapi import EXAMPLES, load_examples
 from services.gateway.publishing import outcome_document
 from services.gateway.status import status_of
+from services.kernel.calendar_documents import load_calendar
+from services.kernel.data import SCHEMAS_DIR
 from services.kernel.ids import uuid7
 from services.kernel.instants import parse_instant
 from services.kernel.ports import CountedEntropy
 from services.ledger.standing import Standing
+from services.members.registry import EMPTY, apply
 from services.receipts.state import Answer, Copy, Entry, Receipt, Tracked, encode
+from services.transfers.desk import load_laws
 from tests.vectors.evidence.make import made as evidence_files
 
 NANJING, HANGZHOU = "320100.market_regulator", "330100.market_regulator"
@@ -86,6 +96,7 @@ def make() -> dict[str, Any]:
         "status": _status(single),
         "inbox": {"items": [_copy(single)], "cursor": format_cursor(HANGZHOU, 4711)},
         **_log(),
+        **_cases(),
         "evidence": json.loads(evidence_files()["founding.json"]),
     }
 
@@ -104,6 +115,42 @@ def _log() -> dict[str, Any]:
         "checkpoint": format_note(note).decode(),
         "cosigned": format_note(note.add(line)).decode(),
         "logs": {"exchange": "ipx", "logs": [log_document(standing)]},
+    }
+
+
+def _cases() -> dict[str, Any]:
+    """A case in which Nanjing asked Hangzhou for assistance: as a line of a list, and with its clock."""
+    laws, members = load_laws(SCHEMAS_DIR / "codes"), EMPTY
+    for name, zh, en in ((NANJING, "南京市市场监督管理局", "Nanjing"), (HANGZHOU, "杭州市市场监督管理局", "Hangzhou")):
+        organ = ParticipantRegistered(
+            participant=name,
+            name_zh=zh,
+            name_en=f"Market regulator of {en}",
+            division=name[:6],
+            organ_type="market_regulator",
+            level="prefecture",
+            valid_from=0,
+        )
+        members = apply(members, organ, source="exchange.operator")
+    registry = replace(members, calendar=load_calendar(SCHEMAS_DIR / "codes" / "calendars"))
+    around, opened = Around(laws.tables, laws.rules, registry), parse_instant(ADMITTED)
+    asked = TransferOpened(
+        kind="assistance_request", title="电池改贴商标案协查", facts="检查发现", requests="请协助核实发货记录"
+    )
+    accepted = TransferMoved(kind="assistance_request", move="accept", happened_at=opened + 86_400_000)
+    case = None
+    for seq, (body, source, to) in enumerate(((asked, NANJING, HANGZHOU), (accepted, HANGZHOU, NANJING))):
+        at = opened + seq * 90_000_000
+        event = f"0192f3c1-8000-7000-8000-{seq + 3:012d}"
+        said = Said(event, source, (to,), (to,), seq, at, at, registry.size, "TR-320100-2026-000042", body)
+        told = step(case, said, around)
+        assert told.refused is None
+        case = told.case
+    assert case is not None
+    line = case_line(case, around, opened + 10 * 86_400_000)
+    return {
+        "cases": {"items": [line], "cursor": format_case_cursor(HANGZHOU, case.subject)},
+        "case": case_view(case, around, opened + 10 * 86_400_000, HANGZHOU),
     }
 
 

@@ -1,0 +1,123 @@
+"""What the commands that read cases and clocks share: the desk they read from, a time as an option, a page mark, and how a line is shown."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from services.codec.keys import parse_public
+from services.codec.released import load_released
+from services.commands.clock_question import TIME_FORM, Unanswerable, read_time
+from services.kernel.data import SCHEMAS_DIR
+from services.kernel.errors import BadSettings
+from services.kernel.instants import format_instant
+from services.kernel.ports import Clock
+from services.members.follower import MembersFollower
+from services.runtime.postgres import Database
+from services.runtime.settings import CommonSettings
+from services.runtime.shell import clock_of
+from services.runtime.topics import Topics
+from services.transfers.desk import CaseDesk, load_laws
+from services.transfers.listing import MAX_LIMIT
+
+WIDTH = 160
+_MEMBERS_S = 30.0
+_DAY_MS = 86_400_000
+_CHINA_MS = 8 * 3_600_000
+
+
+class Time(click.ParamType):
+    """A time in words, as milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Reads it; a usage error on any other form."""
+        try:
+            return read_time(value)
+        except Unanswerable as why:
+            self.fail(f"{why.zh} {why.en}; {TIME_FORM}", param, ctx)
+
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+LIMIT = click.option(
+    "--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True, help="At most so many on a page."
+)
+
+
+@contextmanager
+def opened_desk() -> Iterator[tuple[CaseDesk, Clock]]:
+    """The desk of the exchange that the settings name, with the members log read to its end. ``Transient`` while a part is away."""
+    settings = CommonSettings.load()
+    if settings.root_key is None:
+        raise BadSettings("IPX_ROOT_KEY is not set; `ipx members init` makes the root key and writes it down")
+    follower = MembersFollower(
+        settings.librdkafka(),
+        Topics(settings.exchange_name),
+        schema_of=load_released().with_digest,
+        root=parse_public(settings.root_key),
+    )
+    follower.start()
+    try:
+        with Database(settings.postgres_dsn.get_secret_value(), "cases", connections=1) as database:
+            history = follower.wait_caught_up(_MEMBERS_S)
+            yield CaseDesk(database, load_laws(SCHEMAS_DIR / "codes"), lambda: history), clock_of(settings.clock_file)
+    finally:
+        follower.stop()
+
+
+def format_mark(place: tuple[int, str, str]) -> str:
+    """Where a page of clocks ended, as a word for ``--after``."""
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def parse_mark(text: str) -> tuple[int, str, str]:
+    """Inverse of :func:`format_mark`; a usage error on any other word."""
+    try:
+        found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+        due, key, clock = found
+    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
+        raise click.BadParameter("expected the word that a page ended with", param_hint="--after") from error
+    if not (isinstance(due, int) and isinstance(key, str) and isinstance(clock, str)):
+        raise click.BadParameter("expected the word that a page ended with", param_hint="--after")
+    return due, key, clock
+
+
+def shown_time(instant: str | None) -> str:
+    """An instant in the time of China; the last one of a day as 24:00, none as a dash."""
+    if instant is None:
+        return "-"
+    at_ms = read_time(instant) + _CHINA_MS
+    if (at_ms + 1) % _DAY_MS == 0:
+        return f"{format_instant(at_ms)[:10]} 24:00"
+    return format_instant(at_ms)[:16].replace("T", " ")
+
+
+def organ_words(organ: Mapping[str, Any]) -> str:
+    """An organ with its name, for the screen."""
+    name = organ["name_zh"]
+    return escape(name if name == organ["participant"] else f"{name} {organ['participant']}")
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines, whose last column takes what room there is."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns[:-1]:
+        table.add_column(column, no_wrap=False)
+    table.add_column(columns[-1], overflow="fold")
+    return table
+
+
+def console() -> Console:
+    """The screen; wide where nobody looks at it in a terminal."""
+    screen = Console()
+    return screen if screen.is_terminal else Console(width=WIDTH)
