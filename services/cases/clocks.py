@@ -132,9 +132,10 @@ def recomputed(
     No new moments: a calendar was applied. A clock that is as it was told is told nothing of, so a redelivered fact says nothing.
     """
     kind = around.tables.kinds[case_after.kind]
-    entry = _Entry(case_after, kind, around.registry.calendar, frozenset(new_moments), cause, now_ms)
+    known_before = {moment for fact in case_before.facts for moment in fact.moments}
+    new = frozenset(moment for moment in new_moments if moment not in known_before)
+    entry = _Entry(case_after, kind, around.registry.calendar, new, cause, now_ms)
     all_open = not new_moments or around.then.registry.calendar != around.registry.calendar
-    told = {clock.key: clock for clock in case_before.clocks}
     clocks: list[Clock] = []
     changes: list[ClockChange] = []
     for rule in kind.clocks:
@@ -143,16 +144,18 @@ def recomputed(
             clocks += known
             continue
         found = instances_of(case_after, kind, rule, around.rules)
-        for one in found:
-            clock = told.get(one.key)
-            if clock is not None and not _is_concerned(clock, one, entry, all_open):
-                clocks.append(clock)
-                continue
-            after, said = _judged(clock, one, entry)
+        for number, one in enumerate(found):
+            after, said = _of_one(known[number] if number < len(known) else None, one, entry, all_open)
             clocks.append(after)
             changes += said
         changes += [_vanished(clock, entry, around) for clock in known[len(found) :]]
     return tuple(clocks), _numbered(changes)
+
+
+def _of_one(clock: Clock | None, one: Instance, entry: _Entry, all_open: bool) -> tuple[Clock, list[ClockChange]]:
+    if clock is not None and not _is_concerned(clock, one, entry, all_open):
+        return clock, []
+    return _judged(clock, one, entry)
 
 
 def _hears(rule: str, new: Iterable[Moment], around: Around) -> bool:
