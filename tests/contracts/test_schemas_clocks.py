@@ -102,6 +102,7 @@ def test_exclusions_are_those_of_the_rows() -> None:
         "A13": ["testing"],
         "B2": ["testing"],
         "D2": ["remote_consultation", "police_reconsideration", "victim_appeal", "non_prosecuted_appeal"],
+        "E3": ["more_proof"],
         "E7": ["limitation_suspension"],
         "F1": ["invalidity_request"],
         "F8": ["force_majeure", "more_proof", "verification"],
