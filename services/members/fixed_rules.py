@@ -176,6 +176,17 @@ def _publishes_calendar(registry: Registry, source: Participant, statement: Stat
         )
 
 
+def _applies_calendar(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
+    _no_agreement(statement)
+    _by_operator(registry, source, statement)
+    if not statement.addressees:
+        raise Refused("addressee-not-agreed", "it is addressed to the parties of the case", field="addressee")
+    if statement.cause != value["calendar_event"]:
+        raise Refused("bad-reference", "its cause is the event that published the calendar", field="cause")
+    if not notices_of(registry.calendar, value["year"]):
+        raise Refused("bad-reference", f"no calendar of the year {value['year']} is published", field="year")
+
+
 def _is_receipt(registry: Registry, source: Participant, statement: Statement, value: dict[str, Any]) -> None:
     _no_agreement(statement)
     if value["recipient"] != source.id:
@@ -237,6 +248,7 @@ FIXED_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         clues.ClueResultReturned.TYPE: _derived_by(CLUES_ROOM),
         clues.MoveHadNoEffect.TYPE: _derived_by(CLUES_ROOM),
         clues.ReporterReferral.TYPE: _derived_by(CLUES_ROOM),
+        transfers.CalendarApplied.TYPE: _applies_calendar,
         transfers.MoveHadNoEffect.TYPE: _derived_by(TRANSFERS_ROOM),
         notices.ClockStarted.TYPE: _derived_by(TRANSFERS_ROOM),
         notices.ClockMoved.TYPE: _derived_by(TRANSFERS_ROOM),

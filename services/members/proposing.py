@@ -1,4 +1,4 @@
-"""Proposes member events and waits for what admission says of each: the shell of the ``ipx members`` commands."""
+"""Proposes events and waits for what admission says of each: the shell of the commands by which the operator and the members speak."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from services.codec.released import ReleasedSchemas
 from services.events import Event, to_value
 from services.events.receipt import OutcomesRecorded
 from services.kernel.errors import Refused, Transient
+from services.kernel.families import family_of
 from services.kernel.ids import uuid7
 from services.kernel.instants import format_instant
 from services.kernel.ports import Clock, Entropy, Signer
@@ -62,7 +63,7 @@ def seal_member(
 
 
 class Proposing:
-    """Writes to ``members.in`` and reads the outcomes in the inboxes of the sources, which must exist. Blocks."""
+    """Writes to the ``.in`` topic of each event's family and reads the outcomes in the inboxes of the sources, which must exist. Blocks."""
 
     def __init__(
         self, kafka: Mapping[str, Any], topics: Topics, released: ReleasedSchemas, id_of: Callable[[str], int]
@@ -88,7 +89,7 @@ class Proposing:
         self._consumer.assign(self._ends({envelope.statement.source for envelope in envelopes}, timeout_s))
         for envelope in envelopes:
             self._producer.produce(
-                self._topics.proposals("members"),
+                self._topics.proposals(family_of(envelope.statement.type)),
                 key=envelope.statement.subject.encode(),
                 value=frame(self._id_of(envelope.statement.type), envelope.body),
                 headers=envelope.headers(),

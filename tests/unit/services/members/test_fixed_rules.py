@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.codec.signature import key_id_of
-from services.events import to_value
+from services.events import Event, to_value
 from services.events.member import (
     AgreementProposed,
     CalendarHoliday,
@@ -15,6 +15,7 @@ from services.events.member import (
 )
 from services.events.receipt import CompletenessConfirmed, CompletenessDisputed, CompletenessStated
 from services.events.registry import EVENT_TYPES
+from services.events.transfer import CalendarApplied
 from services.kernel.errors import Refused
 from services.kernel.instants import parse_day
 from services.members.authorise import deliveries
@@ -48,9 +49,7 @@ from tests.unit.services.members.town import (
 NEW = "320500.police"
 
 
-def ask(
-    event: MemberEvent, source: str = OPERATOR, registry: Registry | None = None, **changes: str
-) -> tuple[Any, ...]:
+def ask(event: Event, source: str = OPERATOR, registry: Registry | None = None, **changes: str) -> tuple[Any, ...]:
     said = statement(type(event).TYPE, **{"source": source, "agreement": "-", **changes})
     schema = released().named(type(event).TYPE)
     return deliveries(
@@ -64,7 +63,7 @@ def ask(
     )
 
 
-def code(event: MemberEvent, source: str = OPERATOR, registry: Registry | None = None, **changes: str) -> str:
+def code(event: Event, source: str = OPERATOR, registry: Registry | None = None, **changes: str) -> str:
     with pytest.raises(Refused) as refused:
         ask(event, source, registry, **changes)
     return refused.value.code
@@ -216,6 +215,19 @@ def test_a_second_notice_of_a_year_may_follow_and_goes_to_nobody() -> None:
     assert ask(notice("试2号"), registry=registry) == ()
     assert code(notice("试2号"), registry=registry, addressee=NANJING) == "addressee-not-agreed"
     assert code(notice("试2号"), registry=registry, agreement=REF) == "flow-not-agreed"
+
+
+def test_a_calendar_is_applied_to_a_case_by_the_operator_alone_and_once_it_is_published() -> None:
+    cause = "0192f3c1-7b7e-7c58-a7ad-3a5a3c8e1f52"
+    applied = CalendarApplied(year=2027, calendar_event=cause)
+    registry = told(town(), Said(notice()))
+    right = {"addressee": f"{NANJING},{HANGZHOU}", "cause": cause}
+    assert [one.id for one in ask(applied, registry=registry, **right)] == [NANJING, HANGZHOU]
+    assert code(applied, NANJING, registry, **right) == "not-authorised"
+    assert code(applied, registry=registry, **right, agreement=REF) == "flow-not-agreed"
+    assert code(applied, registry=registry, addressee="-", cause=cause) == "addressee-not-agreed"
+    assert code(applied, registry=registry, addressee=NANJING, cause="-") == "bad-reference"
+    assert code(applied, **right) == "bad-reference"
 
 
 def test_customs_serve_an_area_that_is_not_in_their_id() -> None:
