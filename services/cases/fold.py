@@ -56,7 +56,7 @@ def step(case: Case | None, said: Said, around: Around) -> Step:
     new = after.facts[len(known.facts) :]
     told = tuple(moment for fact in new for moment in fact.moments)
     clocks, changes = recomputed(known, after, told, said.event, around, said.admitted_ms)  # (4)
-    return Step(replace(after, clocks=clocks), None, (*ticked, *changes))
+    return Step(after if clocks == after.clocks else replace(after, clocks=clocks), None, (*ticked, *changes))
 
 
 def ripe(case: Case, at_ms: int, around: Around) -> Step:

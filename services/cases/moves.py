@@ -48,7 +48,9 @@ def moved(case: Case, said: Said, body: TransferMoved, around: Around) -> Case |
         return refusal
     if move is None:
         fact = on_term(case, kind, said, body, around)
-        return fact if isinstance(fact, Refusal) else _untold(case, said) or _after(case, said, fact)
+        if isinstance(fact, Refusal):
+            return fact
+        return _untold(case, said) or _after(case, said, fact, case.state, case.parts)
     return _made(case, said, body, move, around)
 
 
@@ -79,14 +81,16 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
         return refusal
     happened = happened_ms(case, said, body)
     fact = Fact(said.event, said.source, move.id, happened, said.admitted_ms, moments_told(move.tells, said, happened))
-    return replace(_after(case, said, fact), state=move.to or case.state, parts=_parts_after(case.parts, taking, move))
+    return _after(case, said, fact, move.to or case.state, _parts_after(case.parts, taking, move))
 
 
-def _after(case: Case, said: Said, fact: Fact) -> Case:
+def _after(case: Case, said: Said, fact: Fact, state: str, parts: tuple[Part, ...]) -> Case:
     return replace(
         case,
         last_seq=said.seq,
+        state=state,
         members=said.members,
+        parts=parts,
         facts=(*case.facts, fact),
         informed=informed_by(said, case.informed),
     )
@@ -168,5 +172,7 @@ def _taking(
 
 
 def _parts_after(parts: tuple[Part, ...], taking: tuple[Part, ...], move: Move) -> tuple[Part, ...]:
+    if not taking:
+        return parts
     kept = tuple(part for part in parts if not (move.replaces and part.role == move.joins))
     return (*kept, *(part for part in taking if part not in kept))

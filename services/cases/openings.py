@@ -62,8 +62,9 @@ def happened_ms(case: Case, said: Said, body: TransferMoved) -> int:
 
 def informed_by(said: Said, before: Sequence[str] = ()) -> tuple[str, ...]:
     """Everybody who has had a copy of an event with effect, with this one."""
-    had = {said.source, *said.addressees, *said.recipients}
-    return tuple(sorted({*before, *(one for one in had if not is_exchange_part(one))}))
+    had = {said.source, *said.addressees, *said.recipients}.difference(before)
+    new = [one for one in had if not is_exchange_part(one)]
+    return tuple(sorted({*before, *new})) if new else tuple(before)
 
 
 def nobody_joins(role: Role) -> Refusal:

@@ -22,6 +22,7 @@ from tests.unit.services.cases.stage import (
     SUZHOU_POLICE,
     Stage,
     around,
+    opening,
     refused,
 )
 
@@ -159,3 +160,10 @@ def test_an_opening_that_opened_nothing_is_answered_alike_to_all() -> None:
     assert told.refused is not None
     assert outsiders_answer(told.case, stage.log[0], told.refused, around()) == told.refused
     assert told.refused.en.endswith(f"Possible now: {NANJING}: open.")
+
+
+def test_whoever_has_a_copy_by_an_agreement_is_informed_and_has_no_part() -> None:
+    stage = Stage()
+    stage.say(opening("assistance"), NANJING, (NINGBO,), copies=(HAISHU,))
+    assert HAISHU in stage.now.informed
+    assert stage.now.roles_of(HAISHU) == ()
