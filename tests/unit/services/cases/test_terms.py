@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from services.cases.documents import parse_transfers
 from services.cases.fold import Around, Said, Step, step
 from services.cases.state import Case
 from services.events.transfer import OutsideOrgan, TransferMoved, TransferOpened
+from services.kernel.clock_rules import ClockRules
 from tests.unit.services.cases.stage import (
     DAY,
     HOUR,
@@ -77,9 +79,10 @@ tells = [{ moment = "case_decided", at = "happened" }]
 class OwnCase:
     """A case of Nanjing, which Suzhou watches, with the 90 days of A9: the clock that knows grounds and extensions."""
 
-    def __init__(self) -> None:
-        tables = parse_transfers({**document(), "kind": [tomllib.loads(A9)]}, clock_rules())
-        self.around = Around(tables, clock_rules(), members())
+    def __init__(self, rules: ClockRules | None = None) -> None:
+        rules = rules or clock_rules()
+        tables = parse_transfers({**document(), "kind": [tomllib.loads(A9)]}, rules)
+        self.around = Around(tables, rules, members())
         self.case: Case | None = None
         self.seq = -1
         self.say(opening("own_case"), NANJING, (SUZHOU,), MORNING)
@@ -180,6 +183,20 @@ def test_an_extension_after_the_end_has_no_effect_but_one_entered_late_has() -> 
     told = own.move("extend", due + 2 * DAY, rule="A9", extension="head", happened_at=due - HOUR)
     assert refused(told) is None
     assert [(change.what, change.before.told_state) for change in told.changes] == [("moved", "expired")]
+    assert told.case.clocks[0].told_state == "running"
+
+
+def test_an_extension_that_may_come_at_any_time_has_effect_after_the_end() -> None:
+    rules = tuple(
+        replace(rule, extensions=tuple(replace(one, granted="any_time") for one in rule.extensions))
+        for rule in clock_rules().rules
+    )
+    own = OwnCase(replace(clock_rules(), rules=rules))
+    assert own.case is not None
+    due = own.case.clocks[0].due_at
+    assert due is not None
+    told = own.move("extend", due + DAY, rule="A9", extension="head")
+    assert refused(told) is None
     assert told.case.clocks[0].told_state == "running"
 
 
