@@ -18,6 +18,7 @@ from services.codec.http import HttpClient
 from services.demo.conduct import Conductor, Outcome, Standing
 from services.demo.crew import Crew
 from services.demo.exchange import hold_exchange
+from services.demo.play import Play
 from services.demo.roster import City, load_roster
 from services.demo.scenario import load_scenarios
 from services.demo.stage import set_stage
@@ -61,8 +62,8 @@ def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, wi
         stage = set_stage(settings, cities, crew, http, SystemEntropy(), bar.show)
         laps.lap("cities started")
         run = f"D{clock_of(settings.clock_file).now_ms() // 1000:X}"
-        conductor = Conductor(settings, stage.desks, run, tend=stage.tend, watch=bar.follow)
-        outcome = conductor.conduct(scenarios, within_s=within_s)
+        conductor = Conductor(settings, stage.desks, tend=stage.tend, watch=bar.follow)
+        outcome = conductor.conduct([Play(s, run, stage.desks) for s in scenarios], within_s=within_s)
         laps.lap("cases played and counted")
     laps.lap("everything stopped")
     tell(outcome, cities, laps, as_json=as_json)

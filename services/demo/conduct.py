@@ -2,30 +2,32 @@
 
 1 remember where every topic ends · 2 play what must be alone, one after another · 3 play the others together, following
 logs, inboxes and proposals · 4 at rest: every step made, every published event decided, every copy for an organ with a
-node committed or rejected, every expected end come, and nothing new for a moment · 5 read everything again from the
+node committed or rejected, every expected end come, and nothing new for a moment (where every story waits for a time, the clock is moved
+to the first of them, once nothing is on the way) · 5 read everything again from the
 beginning, with a fresh client, and count from that.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.demo.desk import Desk
 from services.demo.ends import Trail
-from services.demo.play import Play
+from services.demo.moving import MovedTime
+from services.demo.played import Played
 from services.demo.reading import Reader
-from services.demo.scenario import Scenario
-from services.demo.tally import Place, Tally
-from services.demo.telling import Told, in_the_log, outstanding, told_of
+from services.demo.tally import COUNTED_FAMILIES, MEMBERS, Place, Tally
+from services.demo.telling import Told, on_the_way, outstanding, told_of
 from services.kernel.errors import Transient
 from services.runtime.settings import CommonSettings
 from services.runtime.topics import Topics
 
-FAMILIES = ("clues", "receipts")
+FAMILIES = (*COUNTED_FAMILIES, "receipts", MEMBERS)
 REST_S = 1.0
 """How long nothing new may come before a run counts as at rest."""
+MOVE_AFTER_S = 0.25
+"""How long nothing new may come before the clock is moved."""
 READ_WITHIN_S = 180.0
 _LOOK_EVERY_S = 0.15
 
@@ -67,31 +69,32 @@ class Conductor:
     def __init__(
         self,
         settings: CommonSettings,
-        desks: Mapping[str, Desk],
-        run: str,
+        hosted: Iterable[str],
         *,
+        time_of_run: MovedTime | None = None,
         tend: Callable[[], None] = lambda: None,
         watch: Callable[[Standing], None] = lambda _standing: None,
     ) -> None:
-        """``tend`` is called all along (it keeps nodes alive), ``watch`` is told of progress."""
+        """``hosted`` are the organs with a node here. ``tend`` is called all along (it keeps nodes alive), ``watch`` is told of progress.
+
+        ``time_of_run`` is the clock that may be moved; without it no story may wait for a time.
+        """
         self._settings = settings
-        self._desks = desks
-        self._run = run
+        self._time = time_of_run
         self._tend = tend
         self._watch = watch
         self._topics = Topics(settings.exchange_name)
-        self._hosted = frozenset(desks)
+        self._hosted = frozenset(hosted)
 
-    def conduct(self, scenarios: Sequence[Scenario], *, within_s: float) -> Outcome:
+    def conduct(self, plays: Sequence[Played], *, within_s: float) -> Outcome:
         """Plays them to the end or to the limit. Blocks; ``Transient`` when Kafka stays away at the beginning."""
         began = time.monotonic()
-        plays = [Play(scenario, self._run, self._desks) for scenario in scenarios]
         with Reader(self._settings) as reader:
             marks = reader.ends(self._read_topics(reader))  # (1)
             tally = Tally(self._topics, marks)
-            reader.start(marks)
+            reader.start({place: 0 if place[0] == self._topics.log(MEMBERS) else mark for place, mark in marks.items()})
             until = began + within_s
-            for alone in (play for play in plays if play.scenario.alone):  # (2)
+            for alone in (play for play in plays if play.alone):  # (2)
                 self._follow(reader, tally, plays, (alone,), until)
             self._follow(reader, tally, plays, tuple(plays), until)  # (3) (4)
         seconds = time.monotonic() - began
@@ -111,11 +114,13 @@ class Conductor:
     def _read_topics(self, reader: Reader) -> frozenset[str]:
         """Logs, the proposals that are counted, and every inbox."""
         known = reader.topics()
-        wanted = {self._topics.log(family) for family in FAMILIES} | {self._topics.proposals(FAMILIES[0])}
+        wanted = {self._topics.log(family) for family in FAMILIES} | {
+            self._topics.proposals(family) for family in COUNTED_FAMILIES
+        }
         return frozenset(t for t in known if t in wanted or self._topics.inbox_owner(t) is not None)
 
     def _follow(
-        self, reader: Reader, tally: Tally, plays: Sequence[Play], active: Sequence[Play], until: float
+        self, reader: Reader, tally: Tally, plays: Sequence[Played], active: Sequence[Played], until: float
     ) -> None:
         """Until the active plays are at rest, or the time is over."""
         quiet_since, looked = time.monotonic(), 0.0
@@ -133,9 +138,20 @@ class Conductor:
                 if play.advance(trail):
                     quiet_since = now
             self._watch(self._standing(plays, tally, trail))
+            if now - quiet_since >= MOVE_AFTER_S and self._moved_on(active, trail):
+                quiet_since = now
             rested = now - quiet_since >= (REST_S if len(active) == len(plays) else 0.0)
             if rested and not outstanding(active, trail, self._hosted):
                 return
+
+    def _moved_on(self, active: Sequence[Played], trail: Trail) -> bool:
+        """Moves the clock to the first time that is waited for, when everything waits for one and nothing is on the way."""
+        times = [play.waits_until for play in active if not play.is_done]
+        ahead = [at_ms for at_ms in times if at_ms is not None]
+        if self._time is None or not ahead or len(ahead) < len(times) or on_the_way(trail, self._hosted):
+            return False
+        self._time.move_to(min(ahead))
+        return True
 
     def _poll(self, reader: Reader, tally: Tally) -> bool:
         """Takes what has come; a broker that is away is waited for."""
@@ -148,15 +164,15 @@ class Conductor:
             tally.take(record)
         return bool(records)
 
-    def _standing(self, plays: Sequence[Play], tally: Tally, trail: Trail) -> Standing:
+    def _standing(self, plays: Sequence[Played], tally: Tally, trail: Trail) -> Standing:
         pairs = {(e.statement.id, d.recipient) for e in tally.entries.values() for d in e.deliveries}
         hosted = {pair for pair in pairs if pair[1] in self._hosted}
         at = next((play for play in plays if not play.is_done), None)
         return Standing(
-            steps=sum(len(play.scenario.steps) for play in plays),
+            steps=sum(play.size for play in plays),
             steps_made=sum(play.at for play in plays),
             copies=len(hosted),
             copies_ended=len(hosted & (tally.committed | set(tally.declined))),
-            cases_ended=frozenset(p.scenario.name for p in plays if p.is_done and not in_the_log(p.missing(trail, {}))),
+            cases_ended=frozenset(p.name for p in plays if p.is_done and not p.awaited(trail)),
             about="" if at is None else at.waits_for,
         )

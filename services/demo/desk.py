@@ -21,8 +21,16 @@ class Desk(Protocol):
         """Enters clues that this organ found; the system tells them to its node when it is asked."""
         ...
 
+    def type_in(self, form: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """Fills in forms of a kind: ``transfer`` (a case handed over) or ``move`` (a move on one)."""
+        ...
+
     def act(self, number: str, do: str, values: Mapping[str, Any]) -> None:
         """Does one step with a clue that is held here under that number."""
+        ...
+
+    def set_ahead(self, ahead_ms: int) -> None:
+        """Sets this system's clock so far ahead of what it should say."""
         ...
 
     def trouble(self, form: Mapping[str, Any]) -> None:
@@ -44,6 +52,14 @@ class HttpDesk:
     def enter(self, forms: Sequence[Mapping[str, Any]]) -> None:
         """One list, as it is handed over."""
         self._ask("POST", "/desk/clues", list(forms))
+
+    def type_in(self, form: str, documents: Sequence[Mapping[str, Any]]) -> None:
+        """One list of forms."""
+        self._ask("POST", f"/desk/forms/{form}", list(documents))
+
+    def set_ahead(self, ahead_ms: int) -> None:
+        """Its door for trials."""
+        self._ask("POST", "/control/clock", {"ahead_ms": ahead_ms})
 
     def act(self, number: str, do: str, values: Mapping[str, Any]) -> None:
         """One step."""

@@ -124,7 +124,7 @@ class Forms:
             case "records":
                 return {place: [self._laid_out(one, field.of or {}) for one in value]}
             case "inside":
-                laid = {}
+                laid: dict[str, Any] = {}
                 for name, inner in value.items():
                     laid |= self._written((field.of or {})[name], inner)
                 return laid

@@ -211,7 +211,7 @@ def _expected(row: Mapping[str, Any], where: str) -> Expected:
     if len(said) != 1:
         raise BadSettings(f"{where}: says one of {', '.join(_FACTS)}, not {', '.join(said) or 'nothing'}")
     fact = said[0]
-    if (fact == "is") != ("clock" in row and fact not in ("told",)):
+    if (fact == "is") != ("clock" in row and fact != "told"):
         raise BadSettings(f"{where}: a clock is said to be something, and nothing else is")
     must_act, to = row.get("must_act"), row.get("to")
     return Expected(

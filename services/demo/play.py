@@ -30,6 +30,36 @@ class Play:
     reported: dict[str, int] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """Name of the scenario."""
+        return self.scenario.name
+
+    @property
+    def titles(self) -> tuple[str, str]:
+        """Its title in Chinese and English."""
+        return self.scenario.title_zh, self.scenario.title_en
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other is played meanwhile."""
+        return self.scenario.alone
+
+    @property
+    def size(self) -> int:
+        """How many steps it has."""
+        return len(self.scenario.steps)
+
+    @property
+    def things(self) -> int:
+        """How many clues it is about."""
+        return sum(self.scenario.clues().values())
+
+    @property
+    def waits_until(self) -> None:
+        """No step of it waits for a time."""
+        return
+
+    @property
     def is_done(self) -> bool:
         """Whether every step was made; the ends may still be on their way."""
         return self.at >= len(self.scenario.steps)
@@ -60,6 +90,14 @@ class Play:
         """The ends that have not come."""
         ends = self.scenario.expectations
         return tuple(e for e in ends if not has_come(e, self.numbers(e.clue), trail, screens))
+
+    def ends(self) -> tuple[Expectation, ...]:
+        """Every end that must come."""
+        return self.scenario.expectations
+
+    def awaited(self, trail: Trail) -> tuple[Expectation, ...]:
+        """Ends that may still come: those that are read from logs and inboxes, and not off a screen."""
+        return tuple(e for e in self.missing(trail, {}) if e.end not in ("shown", "hidden"))
 
     def screens(self, trail: Trail) -> dict[str, str]:
         """What the systems named by ``shown`` and ``hidden`` show of the scenario's clues."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from typing import get_args
 
 from services.codec.entry import Entry, parse_entry
 from services.codec.envelope import Envelope, envelope_from_record
@@ -18,13 +19,20 @@ from services.codec.released import ReleasedSchemas, load_released
 from services.codec.statement import Statement
 from services.events import from_value
 from services.events.clue import ClueReported, ClueResultReturned, MoveHadNoEffect, ReporterReferral
+from services.events.notice import NoticeEvent
 from services.events.receipt import Committed, Delivered, NotCommitted, OutcomesRecorded, Rejected
+from services.events.transfer import MoveHadNoEffect as NoEffectOnCase
+from services.events.transfer import TransferEvent, TransferOpened
 from services.runtime.topics import Topics
 
-COUNTED_FAMILY = "clues"
+COUNTED_FAMILIES = ("clues", "transfers", "notices")
+MEMBERS = "members"
 Place = tuple[str, int]
 Headers = list[tuple[str, bytes]]
-_DERIVED = (ClueResultReturned, MoveHadNoEffect, ReporterReferral)
+_READ = frozenset(
+    cls.TYPE
+    for cls in (ClueResultReturned, MoveHadNoEffect, ReporterReferral, *get_args(TransferEvent), *get_args(NoticeEvent))
+)
 _RECEIPTS = (Delivered.TYPE, Committed.TYPE, Rejected.TYPE, NotCommitted.TYPE)
 
 
@@ -94,11 +102,11 @@ class Tally:
     topics: Topics
     marks: Mapping[Place, int] = field(default_factory=dict)
     published: dict[str, Statement] = field(default_factory=dict)
-    """Proposals of the clues family by event id, each subject in the order in which it was said."""
+    """Proposals of the counted families by event id, each subject in the order in which it was said."""
     reports: dict[str, list[Statement]] = field(default_factory=dict)
-    """Proposed reports by the clue they are of."""
+    """Proposed reports by the clue they are of, proposed openings by the case."""
     subjects: dict[str, str] = field(default_factory=dict)
-    """The clue by the number that its city gave it: ``CL-<division>-<number>``."""
+    """The clue or case by the number that its city gave it: ``CL-<division>-<number>``."""
     entries: dict[str, Entry] = field(default_factory=dict)
     refusals: dict[str, Refusal] = field(default_factory=dict)
     delivered: set[tuple[str, str]] = field(default_factory=set)
@@ -109,11 +117,23 @@ class Tally:
     """Id of a derived event to the clue it is of, and what it says; so the next two."""
     without_effect: dict[str, tuple[str, MoveHadNoEffect]] = field(default_factory=dict)
     referrals: dict[str, tuple[str, ReporterReferral]] = field(default_factory=dict)
+    cases: list[tuple[Entry, TransferEvent]] = field(default_factory=list)
+    """Entries of the transfers log, each partition in its order; the next two likewise."""
+    notices: list[tuple[Entry, NoticeEvent]] = field(default_factory=list)
+    members: list[Envelope] = field(default_factory=list)
+    without_effect_on: dict[str, list[tuple[Entry, NoEffectOnCase]]] = field(default_factory=dict)
+    """What was answered to a move on a case that had no effect, by the move's event."""
     logs: dict[str, Run] = field(default_factory=dict)
     inboxes: dict[tuple[str, str], Run] = field(default_factory=dict)
     promised: set[tuple[str, str, int]] = field(default_factory=set)
     held: set[tuple[str, str, int]] = field(default_factory=set)
     records: int = 0
+    _proposals: frozenset[str] = field(init=False)
+    _counted: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._proposals = frozenset(self.topics.proposals(family) for family in COUNTED_FAMILIES)
+        self._counted = frozenset(self.topics.log(family) for family in COUNTED_FAMILIES)
 
     def take(self, record: Record) -> None:
         """One more record; raises ``Refused`` for one that is not in the exchange's form, which is a defect to see."""
@@ -125,11 +145,11 @@ class Tally:
             self._take_copy(owner, envelope, is_new)
         elif envelope.entry is not None:
             self._take_entry(record, envelope, is_new)
-        elif is_new and record.topic == self.topics.proposals(COUNTED_FAMILY):
+        elif is_new and record.topic in self._proposals:
             self._take_proposal(envelope.statement)
 
     def _take_proposal(self, statement: Statement) -> None:
-        if statement.id not in self.published and statement.type == ClueReported.TYPE:
+        if statement.id not in self.published and statement.type in (ClueReported.TYPE, TransferOpened.TYPE):
             self.reports.setdefault(statement.subject, []).append(statement)
             self.subjects[statement.subject.split("-", 2)[-1]] = statement.subject
         self.published.setdefault(statement.id, statement)
@@ -138,11 +158,13 @@ class Tally:
         entry = parse_entry((envelope.entry or "").encode())
         self.logs.setdefault(entry.log, Run()).seen[entry.seq] += 1
         self.promised.update((d.recipient, entry.log, d.number) for d in entry.deliveries)
+        if record.topic == self.topics.log(MEMBERS):
+            self.members.append(envelope)
         if not is_new:
             return
-        if record.topic == self.topics.log(COUNTED_FAMILY):
+        if record.topic in self._counted:
             self.entries[entry.statement.id] = entry
-            self._take_derived(envelope)
+            self._take_derived(entry, envelope)
         elif entry.statement.type in _RECEIPTS:
             self._take_receipt(envelope)
 
@@ -185,11 +207,19 @@ class Tally:
             case NotCommitted():
                 self.not_committed.add((said.event, said.recipient))
 
-    def _take_derived(self, envelope: Envelope) -> None:
-        if envelope.statement.type not in [cls.TYPE for cls in _DERIVED]:
+    def _take_derived(self, entry: Entry, envelope: Envelope) -> None:
+        kind, subject, event_id = envelope.statement.type, envelope.statement.subject, envelope.statement.id
+        if kind not in _READ:
             return
-        said, subject, event_id = _event(envelope), envelope.statement.subject, envelope.statement.id
+        said = _event(envelope)
         match said:
+            case NoEffectOnCase():
+                self.without_effect_on.setdefault(said.attempted_event, []).append((entry, said))
+                self.cases.append((entry, said))
+            case said if isinstance(said, TransferEvent):
+                self.cases.append((entry, said))
+            case said if isinstance(said, NoticeEvent):
+                self.notices.append((entry, said))
             case ClueResultReturned():
                 self.results[event_id] = (subject, said)
             case MoveHadNoEffect():

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from services.demo.ends import Trail
-from services.demo.play import Play
+from services.demo.played import Played
 from services.demo.scenario import Expectation
 from services.demo.tally import Tally
 
@@ -26,19 +26,18 @@ class Told:
     missing: tuple[Expectation, ...]
 
 
-def told_of(play: Play, trail: Trail, screens: Mapping[str, str]) -> Told:
+def told_of(play: Played, trail: Trail, screens: Mapping[str, str]) -> Told:
     """What became of a play."""
     missing = play.missing(trail, screens)
-    came = tuple(e for e in play.scenario.expectations if e not in missing)
-    scenario = play.scenario
-    return Told(scenario.name, scenario.title_zh, scenario.title_en, sum(scenario.clues().values()), came, missing)
+    came = tuple(e for e in play.ends() if e not in missing)
+    return Told(play.name, *play.titles, play.things, came, missing)
 
 
 def cases_table(cases: Sequence[Told]) -> Table:
     """One row for each case: how it ended, in words; what did not come stands first."""
     table = Table(title="案例 Cases", title_justify="left", show_lines=True, expand=True)
     table.add_column("案例 case", ratio=2)
-    table.add_column("线索 clues", justify="right", no_wrap=True)
+    table.add_column("件 cases", justify="right", no_wrap=True)
     table.add_column("结果 how it ended", ratio=5)
     for case in cases:
         ends = Text()
@@ -98,11 +97,17 @@ def sentences(tally: Tally, hosted: frozenset[str]) -> Iterable[str]:
     )
 
 
-def outstanding(plays: Iterable[Play], trail: Trail, hosted: frozenset[str]) -> tuple[str, ...]:
+def outstanding(plays: Iterable[Played], trail: Trail, hosted: frozenset[str]) -> tuple[str, ...]:
     """What a run that has not come to rest still waits for, each in one line."""
-    lines = [f"{p.scenario.name}: step not made: {p.waits_for}" for p in plays if not p.is_done]
+    lines = [f"{play.name}: step not made: {play.waits_for}" for play in plays if not play.is_done]
     for play in plays:
-        lines += [f"{play.scenario.name}: not come: {_said(e)}" for e in in_the_log(play.missing(trail, {}))]
+        lines += [f"{play.name}: not come: {_said(e)}" for e in play.awaited(trail)]
+    return (*lines, *on_the_way(trail, hosted))
+
+
+def on_the_way(trail: Trail, hosted: frozenset[str]) -> tuple[str, ...]:
+    """What was published and has no outcome, or was delivered and has no end, each in one line."""
+    lines = []
     undecided, undelivered = trail.tally.undecided(), trail.tally.undelivered(hosted)
     if undecided:
         lines.append(f"{len(undecided)} published events have no outcome, among them {min(undecided)}")
@@ -110,11 +115,6 @@ def outstanding(plays: Iterable[Play], trail: Trail, hosted: frozenset[str]) -> 
         event, recipient = min(undelivered)
         lines.append(f"{len(undelivered)} copies have no end, among them {event} for {recipient}")
     return tuple(lines)
-
-
-def in_the_log(expectations: Iterable[Expectation]) -> tuple[Expectation, ...]:
-    """Those whose end is read from logs and inboxes, and not off a screen."""
-    return tuple(e for e in expectations if e.end not in ("shown", "hidden"))
 
 
 def _said(expected: Expectation) -> str:

@@ -28,6 +28,7 @@ from services.codec.token import issue
 from services.demo.conduct import Conductor, Outcome, Standing
 from services.demo.crew import Crew
 from services.demo.exchange import hold_exchange
+from services.demo.play import Play
 from services.demo.roster import load_roster
 from services.demo.scenario import Scenario, load_scenarios
 from services.demo.stage import Stage, gateway_of, set_stage
@@ -80,8 +81,8 @@ class World:
         within_s: float = RUN_WITHIN_S,
     ) -> Outcome:
         run = f"T{SystemClock().now_ms() // 1000:X}{next(_runs)}"
-        conductor = Conductor(self.settings, self.stage.desks, run, tend=self.stage.tend, watch=watch)
-        return conductor.conduct(scenarios, within_s=within_s)
+        conductor = Conductor(self.settings, self.stage.desks, tend=self.stage.tend, watch=watch)
+        return conductor.conduct([Play(s, run, self.stage.desks) for s in scenarios], within_s=within_s)
 
     def signer(self, organ: str) -> Ed25519Signer:
         """The key of an organ, as its node holds it."""

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from services.demo.ends import Trail
 from services.demo.play import Play
-from services.demo.telling import cases_table, in_the_log, organs_table, outstanding, sentences, told_of
+from services.demo.telling import cases_table, organs_table, outstanding, sentences, told_of
 from tests.unit.services.demo.test_play import NANJING, NINGBO, expectation, result, scene
 
 HOSTED = frozenset({NANJING, NINGBO})
@@ -54,9 +54,11 @@ def test_a_run_at_rest_waits_for_nothing(tmp_path: Path) -> None:
     assert outstanding([done], Trail(it.tally), HOSTED) == ()
 
 
-def test_what_is_read_off_a_screen_is_not_waited_for_in_the_log() -> None:
-    ends = [expectation("shown"), expectation("filed"), expectation("hidden")]
-    assert [e.end for e in in_the_log(ends)] == ["filed"]
+def test_what_is_read_off_a_screen_is_not_waited_for_in_the_log(tmp_path: Path) -> None:
+    it = scene(tmp_path)
+    ends = (expectation("shown", by=NANJING, text="x"), expectation("filed"), expectation("hidden", by=NANJING))
+    play = Play(replace(it.play.scenario, expectations=ends), "R1", {})
+    assert [e.end for e in play.awaited(it.trail)] == ["filed"]
 
 
 def test_organs_are_told_what_they_sent_and_what_came(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from services.runtime.shell import RunningClock, SystemClock, clock_of
 
 ROOT = Path(__file__).resolve().parents[4]
 HOUR_MS = 3_600_000
-OUTSIDE_THE_EXCHANGE = {"services/platform/daemon.py"}
-"""The supervisor tells since when a part of this machine runs: that is the machine's time, whatever the exchange's is."""
+OUTSIDE_THE_EXCHANGE = {"services/platform/daemon.py", "services/demo/moving.py"}
+"""The supervisor tells since when a part of this machine runs, and whoever moves the clock must know how far from the machine's it is."""
 
 
 def test_without_the_setting_the_clock_is_that_of_the_machine():
