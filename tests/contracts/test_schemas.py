@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from services.codec.compatibility import breaks_between
@@ -73,5 +75,33 @@ def test_who_reported_a_clue_is_restricted_in_every_type_that_has_it() -> None:
 def test_what_the_exchange_derives_carries_no_restricted_field() -> None:
     derived = ["ClueResultReturned", "MoveHadNoEffect", "ReporterReferral"]
     types = [f"cn.ipx.clue.{name}" for name in derived]
-    types += [name for name in SCHEMAS if name.startswith("cn.ipx.receipt.")]
+    types += ["cn.ipx.transfer.MoveHadNoEffect", "cn.ipx.transfer.CalendarApplied"]
+    types += [name for name in SCHEMAS if name.startswith(("cn.ipx.receipt.", "cn.ipx.notice."))]
     assert [load_released().named(name).restricted for name in types] == [()] * len(types)
+
+
+def nested(event_type: str) -> dict[str, list[Any]]:
+    """The fields of the records within an event, by name; a record that is only named is not among them."""
+    found: dict[str, list[Any]] = {}
+
+    def look(node: Any) -> None:
+        if isinstance(node, list):
+            for branch in node:
+                look(branch)
+        elif isinstance(node, dict):
+            if node.get("type") == "record":
+                found[node["name"]] = node["fields"]
+            for value in node.values():
+                look(value)
+
+    look(SCHEMAS[event_type]["fields"])
+    return found
+
+
+def test_a_transfer_says_of_parties_rights_goods_and_evidence_what_a_clue_says() -> None:
+    clue, transfer = nested("cn.ipx.clue.ClueReported"), nested("cn.ipx.transfer.TransferOpened")
+    shared = ("Evidence", "Goods")
+    assert {name: transfer[name] for name in shared} == {name: clue[name] for name in shared}
+    assert transfer["Party"] == clue["Party"]
+    assert [field["name"] for field in transfer["Right"]] == [field["name"] for field in clue["Right"]]
+    assert nested("cn.ipx.transfer.TransferMoved")["Goods"] == clue["Goods"]

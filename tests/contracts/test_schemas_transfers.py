@@ -6,6 +6,7 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterable
+from typing import get_args
 
 import pytest
 
@@ -13,12 +14,14 @@ from services.cases.checks import CHECKS
 from services.cases.documents import load_transfers
 from services.cases.rules import RULES as ANSWERED
 from services.cases.table import OPEN, Kind, Role
+from services.cases.wording import CLOCK_STATES
 from services.events.documents import agreement_from_document
 from services.events.transfer import TransferMoved, TransferOpened
 from services.kernel.clock_documents import load_clock_rules
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_day
+from services.kernel.verdict import State
 
 CLOCKS = load_clock_rules(SCHEMAS_DIR / "codes" / "clocks.toml")
 TRANSFERS = load_transfers(SCHEMAS_DIR / "codes" / "transfers.toml", CLOCKS)
@@ -100,6 +103,11 @@ def test_the_code_tables_hold_the_words_of_the_clocks() -> None:
     assert words("clock_rules") == {rule.id: (rule.zh, rule.en) for rule in CLOCKS.rules}
     assert words("clock_moments") == said((word.id, word.zh, word.en) for word in CLOCKS.moments.values())
     assert words("clock_grounds") == said((word.id, word.zh, word.en) for word in CLOCKS.grounds.values())
+
+
+def test_the_states_of_a_clock_are_called_what_officers_see() -> None:
+    assert words("clock_states") == dict(CLOCK_STATES)
+    assert set(words("clock_states")) == set(get_args(State))
 
 
 def test_every_name_of_a_rule_in_force_outlives_the_rule() -> None:
