@@ -50,7 +50,7 @@ def moved(case: Case, said: Said, body: TransferMoved, around: Around) -> Case |
         fact = on_term(case, kind, said, body, around)
         if isinstance(fact, Refusal):
             return fact
-        return _untold(case, said) or _after(case, said, fact, case.state, case.parts)
+        return _untold(case, said, around.registry) or _after(case, said, fact, case.state, case.parts)
     return _made(case, said, body, move, around)
 
 
@@ -66,7 +66,7 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
         _not_yours(case, kind, said, move)  # (8)
         or _wrong_state(case, kind, move)  # (9)
         or _incomplete(body, move)  # (10)
-        or _untold(case, said)  # (11)
+        or _untold(case, said, around.registry)  # (11)
     )
     if refusal is not None:
         return refusal
@@ -145,11 +145,16 @@ def _incomplete(body: TransferMoved, move: Move) -> Refusal | None:
     return fields_missing(rules.INCOMPLETE_MOVE, missing) if missing else None
 
 
-def _untold(case: Case, said: Said) -> Refusal | None:
-    """Both sides of a case hold the same facts only when every move goes to all of them."""
+def _untold(case: Case, said: Said, registry: Registry) -> Refusal | None:
+    """Both sides of a case hold the same facts only when every move goes to all of them; who is suspended may receive nothing."""
     told = {said.source, *said.addressees}
-    untold = tuple(party for party in parties(case) if party not in told)
+    untold = tuple(party for party in parties(case) if party not in told and _receives(party, said, registry))
     return Words(untold, untold).of(rules.EVERY_PARTY_IS_TOLD) if untold else None
+
+
+def _receives(party: str, said: Said, registry: Registry) -> bool:
+    found = registry.participant(party)
+    return found is None or not found.is_suspended(said.admitted_ms)
 
 
 def _taking(

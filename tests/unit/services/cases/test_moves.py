@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from services.cases.fold import Step, outsiders_answer
+from services.cases.fold import Step, outsiders_answer, step
 from services.cases.state import Part
 from services.events.transfer import Document, OutsideOrgan
 from tests.unit.services.cases.stage import (
     HAISHU,
     HAISHU_POLICE,
     HOUR,
+    MORNING,
     NANJING,
     NATION,
     NINGBO,
@@ -23,10 +24,12 @@ from tests.unit.services.cases.stage import (
     Stage,
     around,
     assistance,
+    members,
     moving,
     opening,
     referral,
     refused,
+    tables,
 )
 
 FILE = (Document(name="询问笔录", kind="record"),)
@@ -132,6 +135,16 @@ def test_a_bar_is_of_the_roles_that_it_names() -> None:
     stage = referral()
     assert refused(stage.move("reject", NINGBO, NINGBO_POLICE)) == "no_such_move"
     assert refused(stage.move("penalise", NINGBO_POLICE, NINGBO)) == "no_such_move"
+
+
+def test_a_bar_that_names_no_role_is_of_everyone() -> None:
+    kind = tables().kinds["assistance"]
+    bar = replace(tables().kinds["handover"].bars[0], move="sell", by=())
+    barring = replace(around(), tables=replace(tables(), kinds={"assistance": replace(kind, bars=(bar,))}))
+    for source in (NANJING, NINGBO, SUZHOU):
+        stage = assistance()
+        said = replace(stage.log[0], seq=1, source=source, body=moving("assistance", "sell", stage.at))
+        assert refused(step(stage.case, said, barring)) == "no_retransfer"
 
 
 def test_a_move_of_another_kind_than_the_case_has_no_effect() -> None:
@@ -241,6 +254,23 @@ def test_a_move_that_another_party_was_not_addressed_with_has_no_effect() -> Non
     assert told.refused.rule == "every_party_is_told"
     assert NANJING in told.refused.zh
     unchanged(stage, told)
+
+
+def test_a_party_that_is_suspended_may_receive_nothing_and_holds_up_nobody() -> None:
+    stage = assistance()
+    idle = replace(members().participants[NANJING], suspended_at=MORNING)
+    registry = replace(members(), participants={**members().participants, NANJING: idle})
+    said = replace(
+        stage.log[0],
+        seq=1,
+        source=NINGBO,
+        addressees=(),
+        recipients=(),
+        admitted_ms=stage.at + HOUR,
+        body=moving("assistance", "accept", stage.at),
+    )
+    assert refused(step(stage.case, said, around())) == "every_party_is_told"
+    assert refused(step(stage.case, said, replace(around(), registry=registry))) is None
 
 
 def test_a_forward_that_names_no_police_or_two_has_no_effect() -> None:

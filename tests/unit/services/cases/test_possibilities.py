@@ -59,6 +59,13 @@ def test_an_expired_term_may_still_be_extended_since_a_grant_may_be_entered_late
     assert "extend" in moves(stage)[NINGBO]
 
 
+def test_a_term_that_still_runs_in_a_closed_case_is_extended_by_nobody() -> None:
+    stage = assistance()
+    closed = replace(stage.now, state="finished")
+    assert closed.clocks[0].told_state == "running"
+    assert possible(closed, around()) == ()
+
+
 def test_the_opener_speaks_for_an_organ_outside_and_nobody_else_does() -> None:
     stage = Stage()
     outside = OutsideOrgan(name="广州市市场监督管理局", division="440100", organ_type="market_regulator")
