@@ -13,6 +13,7 @@ COMMANDS = {
     "admission": "services.commands.admission",
     "audit": "services.commands.audit",
     "bench": "services.commands.bench",
+    "calendar": "services.commands.calendar",
     "cases": "services.commands.cases",
     "clocks": "services.commands.clocks",
     "demo": "services.commands.demo",

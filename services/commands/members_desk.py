@@ -93,7 +93,7 @@ class Desk:
 
         ``Refused`` as admission puts it, ``BadSettings`` when no key that may sign is here.
         """
-        signer = self._signer(participant, not_with)
+        signer = self.signer(participant, not_with=not_with)
         envelope = seal_member(
             event, subject=about, signer=signer, released=self.released, clock=self.clock, entropy=self.entropy
         )
@@ -105,25 +105,15 @@ class Desk:
         When no admission is in the group, or the one that is says nothing for a while (a process that has just gone is counted until its
         session ends), one is run in this process.
         """
-        registry = SchemaRegistry(self.settings.registry_url)
-        proposing = Proposing(
-            self.settings.librdkafka(),
-            self.topics,
-            self.released,
-            lambda name: registry.id_of(self.released.named(name)),
-        )
         ids = frozenset(envelope.statement.id for envelope in envelopes)
         wait_s = self.settings.members_wait_s
-        try:
+        with self.proposing() as proposing:
             proposing.send(envelopes, wait_s)
             found = proposing.hear(ids, _SILENCE_S, told) if _has_workers(self.settings) else {}
             if len(found) < len(ids):
                 with admission_of_our_own(self.settings, self.released):
                     known = len(found)
                     found |= proposing.hear(ids - found.keys(), wait_s, lambda more: told(known + more))
-        finally:
-            proposing.close()
-            registry.close()
         if len(found) < len(ids):
             raise Transient(
                 f"{len(ids) - len(found)} proposals have no outcome after {wait_s:g} s; run the command again"
@@ -131,7 +121,24 @@ class Desk:
         for envelope in envelopes:
             found[envelope.statement.id].require_admitted()
 
-    def _signer(self, participant: str, not_with: str) -> ParticipantSigner:
+    @contextmanager
+    def proposing(self) -> Iterator[Proposing]:
+        """Clients that propose and hear outcomes, closed at the end."""
+        registry = SchemaRegistry(self.settings.registry_url)
+        proposing = Proposing(
+            self.settings.librdkafka(),
+            self.topics,
+            self.released,
+            lambda name: registry.id_of(self.released.named(name)),
+        )
+        try:
+            yield proposing
+        finally:
+            proposing.close()
+            registry.close()
+
+    def signer(self, participant: str, *, not_with: str = "") -> ParticipantSigner:
+        """A key here that is valid now, of the participant or else of the operator; ``BadSettings`` when there is none."""
         registry, now_ms = self.registry(), self.now_ms()
         for name in (participant, OPERATOR):
             for signer in self.keyring.signers(name):
