@@ -158,7 +158,7 @@ def _entry(draw: st.DrawFn, kind: Kind, case: Case, at: int) -> tuple[Any, str, 
     found = kind.move(move)
     if found is not None and found.joins is not None:
         to = (*to, draw(_joiner(kind, found.joins)))
-    back = draw(st.sampled_from((-HOUR, 0, 0, 0, HOUR, DAY, 3 * DAY, 30 * DAY)))
+    back = draw(st.sampled_from((0, 0, 0, -HOUR, HOUR, DAY, 3 * DAY, 30 * DAY, at + 1, -(1 << 61))))
     return _move(draw, kind, move, at - back, to), source, tuple(dict.fromkeys(to))
 
 
