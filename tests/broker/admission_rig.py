@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 
 from services.admission.partitioning import partition_of
 from services.codec.content import content_digest, parse_disclosure
@@ -136,6 +136,8 @@ class Rig:
     ids: dict[str, int]
     processes: list[Process] = field(default_factory=list)
     _producer: Producer | None = None
+    _held: dict[str, list[Record]] = field(default_factory=lambda: defaultdict(list))
+    _told: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def signer(self, participant: str) -> Ed25519Signer:
         """The key of a participant."""
@@ -218,7 +220,13 @@ class Rig:
         return self._producer
 
     def read(self, topic: str, partitions: int = 1) -> list[Record]:
-        """Everything committed that a topic holds."""
+        """Everything committed that a topic holds: what was read before, and what has come since."""
+        held = self._held[topic]
+        since = dict.fromkeys(range(partitions), 0) | {record.partition: record.offset + 1 for record in held}
+        held += self._read_from(topic, since)
+        return list(held)
+
+    def _read_from(self, topic: str, offsets: dict[int, int]) -> list[Record]:
         consumer = Consumer(
             {
                 **self.exchange.settings.librdkafka(),
@@ -230,26 +238,20 @@ class Rig:
             }
         )
         try:
-            consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+            consumer.assign([TopicPartition(topic, number, offset) for number, offset in offsets.items()])
             found: list[Record] = []
             ended: set[int] = set()
             deadline_s = time.monotonic() + READ_S
-            while len(ended) < partitions:
+            while len(ended) < len(offsets):
                 assert time.monotonic() < deadline_s, f"{topic} was not read to its end"
-                for message in consumer.consume(1000, 0.2):
-                    if message.error() is not None:
-                        ended.add(message.partition())
-                        continue
-                    found.append(
-                        Record(
-                            topic,
-                            message.partition(),
-                            message.offset(),
-                            message.key(),
-                            message.value(),
-                            dict(message.headers() or []),
-                        )
-                    )
+                message = consumer.poll(0.2)
+                if message is None:
+                    continue
+                error = message.error()
+                if error is None:
+                    found.append(_record(message))
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition())
             return found
         finally:
             consumer.close()
@@ -282,18 +284,17 @@ class Rig:
         """The outcome records of a source, after everything that it can verify of them."""
         schema = RELEASED.named("cn.ipx.receipt.OutcomesRecorded")
         public = self.signer("exchange.admission").public
-        values = []
-        numbers: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-        for record in self.inbox(source):
-            if "ce_ipxoutcome" not in record.headers:
-                continue
+        told = self._told[source]
+        records = [record for record in self.inbox(source) if "ce_ipxoutcome" in record.headers]
+        for record in records[len(told) :]:
             value = verified(record.envelope, public.data, schema)
             who, place, number = record.headers["ce_ipxoutcome"].decode().split(" ")
             assert (who, place) == (source, value["log"])
-            assert (int(number), value["first_number"]) == numbers[place], f"outcome numbers of {source} in {place}"
-            numbers[place] = (int(number) + 1, value["first_number"] + len(value["outcomes"]))
-            values.append(value)
-        return values
+            before = [earlier for earlier in told if earlier["log"] == place]
+            items = sum(len(earlier["outcomes"]) for earlier in before)
+            assert (int(number), value["first_number"]) == (len(before), items), f"numbers of {source} in {place}"
+            told.append(value)
+        return list(told)
 
     def wait(self, holds: Callable[[], bool], timeout_s: float, between: Callable[[], None] = lambda: None) -> None:
         """Blocks until it holds, doing something between the questions."""
@@ -351,6 +352,17 @@ def founded(exchange: TestExchange) -> Iterator[Rig]:
         yield rig
     finally:
         rig.close()
+
+
+def _record(message: Message) -> Record:
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.key(),
+        message.value(),
+        dict(message.headers() or []),
+    )
 
 
 def resent(envelope: Envelope, **changes: Any) -> Envelope:

@@ -147,10 +147,10 @@ def test_an_exchange_under_load_is_found_clean_at_any_moment(make_exchange) -> N
         ended = threading.Event()
 
         def traffic() -> None:
-            for number in range(200, 10_000, 20):
-                if ended.wait(0.1):
+            for number in range(200, 10_000, 5):
+                if ended.wait(0.25):
                     return
-                made.rig.propose(made.rig.clues(20, start=number))
+                made.rig.propose(made.rig.clues(5, start=number))
 
         thread = threading.Thread(target=traffic)
         thread.start()

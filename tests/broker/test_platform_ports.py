@@ -19,7 +19,7 @@ from services.platform.ports import LOOPBACK, HeldPorts, any_free
 from tests.conftest import run_ipx
 
 AT_ONCE = 3
-ROUNDS = 3
+ROUNDS = 1
 UP_WITHIN_S = 150
 
 CLAIM_UNTIL_TOLD = """\
