@@ -126,6 +126,15 @@ class Genesis:
         """Suspends a participant."""
         self._say(ParticipantSuspended(participant=participant, suspended_at=EPOCH_MS, reason="test"))
 
+    def publish(self, event: object) -> None:
+        """Any other event of the operator."""
+        self._say(event)
+
+    @property
+    def size(self) -> int:
+        """Of the members log."""
+        return self._size
+
     def _say(self, event: object) -> None:
         said = Said(event, f"member-{self._size}", 0, source=OPERATOR, members=self._size)
         self._writer.write([said])
