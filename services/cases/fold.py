@@ -11,6 +11,7 @@ The steps of an entry, with the same numbers in the code:
 A move without effect is answered, never refused: the log keeps what was said, the fold decides what it means (design section 6).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -18,7 +19,7 @@ from services.cases.answers import no_effect, outsiders_answer
 from services.cases.clocks import next_due, recomputed, ripened
 from services.cases.moves import moved, opened_again
 from services.cases.openings import opened
-from services.cases.possibilities import possible
+from services.cases.possibilities import parties, possible
 from services.cases.rules import Refusal
 from services.cases.state import Case
 from services.cases.steps import Around, ClockChange, NoEffect, Said, Step
@@ -55,19 +56,28 @@ def step(case: Case | None, said: Said, around: Around) -> Step:
         return Step(after, None, ticked)
     new = after.facts[len(known.facts) :]
     told = tuple(moment for fact in new for moment in fact.moments)
+    if not told and around.before is None and not isinstance(said.body, CalendarApplied):
+        return Step(after, None, ticked)  # no clock hears it, and the calendar is the one that they were told by
     clocks, changes = recomputed(known, after, told, said.event, around, said.admitted_ms)  # (4)
-    return Step(after if clocks == after.clocks else replace(after, clocks=clocks), None, (*ticked, *changes))
+    case = after if clocks == after.clocks else replace(after, clocks=clocks)
+    return Step(case, None, (*ticked, *_told_to({*parties(known), *parties(after)}, changes)))
 
 
 def ripe(case: Case, at_ms: int, around: Around) -> Step:
     """The case after the tick of that time, ``due_of(case)``, and the warnings and expiries that are told by it."""
     clocks, changes = ripened(case, at_ms, around)
-    return Step(replace(case, clocks=clocks), None, changes)
+    return Step(replace(case, clocks=clocks), None, _told_to(parties(case), changes))
 
 
 def due_of(case: Case) -> int | None:
     """When the case wants its next tick; None when nothing of it is due."""
     return next_due(case)
+
+
+def _told_to(audience: Iterable[str], changes: tuple[ClockChange, ...]) -> tuple[ClockChange, ...]:
+    """The changes with whom to tell: who is a party now, not when the words go out, so that a tick is told to the same whenever it is done."""
+    told = tuple(sorted(audience)) if changes else ()
+    return tuple(replace(change, parties=told) for change in changes)
 
 
 def _ticked(case: Case, before_ms: int, around: Around) -> tuple[Case, tuple[ClockChange, ...]]:

@@ -78,7 +78,8 @@ class ClockChange:
     """One thing to tell of a clock: what changed, the clock after and before, its verdict now, who must act.
 
     ``why`` is of a move (code table ``clock_changes``), ``grounds`` of a suspension. ``cause``, ``ordinal`` and ``time_ms`` make the
-    event's id and time: an entry's own changes have ordinals from 0, those of a tick from ``FIRST_TICK_ORDINAL``.
+    event's id and time: an entry's own changes have ordinals from 0, those of a tick from ``FIRST_TICK_ORDINAL``. ``parties`` are whom to
+    tell, in ascending order (`fold.py` fills it in): the parties of that moment, and of an entry those that left the case by it.
     """
 
     what: What
@@ -91,6 +92,7 @@ class ClockChange:
     cause: str
     ordinal: int
     time_ms: int
+    parties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

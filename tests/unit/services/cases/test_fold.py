@@ -22,12 +22,15 @@ from tests.unit.services.cases.stage import (
     MORNING,
     NANJING,
     NINGBO,
+    NINGBO_POLICE,
     SUZHOU,
+    SUZHOU_POLICE,
     Stage,
     around,
     assistance,
     clock_rules,
     members,
+    referral,
     refused,
     tables,
 )
@@ -68,6 +71,18 @@ def test_ticks_that_were_due_are_told_before_the_entry_that_comes_after_them() -
     assert list(told.changes) == prompt_told
     assert late.case == prompt.case
     assert [change.what for change in told.changes] == ["warned", "expired"]
+
+
+def test_a_change_is_told_to_the_parties_of_its_moment_and_to_whoever_leaves_by_it() -> None:
+    stage = referral()
+    due = stage.now.clocks[0].due_at
+    told = stage.move("forward", NINGBO_POLICE, NINGBO, SUZHOU_POLICE, at=due + HOUR, happened_at=due + 1)
+    assert [(change.what, change.clock.key, change.parties) for change in told.changes] == [
+        ("warned", "C4/1", (NINGBO, NINGBO_POLICE)),
+        ("expired", "C4/1", (NINGBO, NINGBO_POLICE)),
+        ("stopped", "C4/1", (SUZHOU_POLICE, NINGBO, NINGBO_POLICE)),
+        ("started", "C4/2", (SUZHOU_POLICE, NINGBO, NINGBO_POLICE)),
+    ]
 
 
 def test_an_entry_admitted_at_the_very_end_comes_before_the_tick() -> None:

@@ -11,7 +11,8 @@ import pytest
 from services.cases.documents import parse_transfers
 from services.cases.fold import Around, Said, Step, step
 from services.cases.state import Case
-from services.events.transfer import OutsideOrgan, TransferMoved, TransferOpened
+from services.events.transfer import CalendarApplied, OutsideOrgan, TransferMoved, TransferOpened
+from services.kernel.calendar import Calendar
 from services.kernel.clock_rules import ClockRules
 from tests.unit.services.cases.stage import (
     DAY,
@@ -87,7 +88,9 @@ class OwnCase:
         self.seq = -1
         self.say(opening("own_case"), NANJING, (SUZHOU,), MORNING)
 
-    def say(self, body: TransferOpened | TransferMoved, source: str, to: tuple[str, ...], at: int) -> Step:
+    def say(
+        self, body: TransferOpened | TransferMoved | CalendarApplied, source: str, to: tuple[str, ...], at: int
+    ) -> Step:
         self.seq += 1
         event = f"0198f6c0-0000-7000-8000-{self.seq:012d}"
         said = Said(event, source, to, to, self.seq, at, at, members().size, "TR-1", body)
@@ -227,6 +230,19 @@ def test_a_term_that_was_met_is_extended_no_more() -> None:
     stage.move("accept", stage.now.parts[1].participant, NINGBO)
     met = stage.move("extend", stage.now.parts[1].participant, NINGBO, rule="C4", extension="complex")
     assert refused(met) == "clock_does_not_know"
+
+
+def test_a_move_of_an_end_by_a_calendar_is_not_told_as_the_extension_before_it() -> None:
+    own = OwnCase()
+    years = tuple(year for year in members().calendar.years if year.year < 2026)
+    own.around = replace(own.around, registry=replace(members(), calendar=Calendar(years)))
+    own.case = None
+    own.say(opening("own_case"), NANJING, (SUZHOU,), MORNING)
+    own.move("extend", MORNING + DAY, rule="A9", extension="head")
+    own.around = replace(own.around, registry=members(), before=own.around.registry)
+    applied = CalendarApplied(year=2026, calendar_event="e")
+    told = own.say(applied, "exchange.operator", (), MORNING + 2 * DAY)
+    assert [(change.what, change.why) for change in told.changes] == [("moved", "calendar")]
 
 
 def test_every_other_party_is_told_of_an_extension_too() -> None:
