@@ -72,7 +72,9 @@ class Proposing:
         self._topics = topics
         self._outcomes = released.named(OutcomesRecorded.TYPE)
         self._id_of = id_of
-        self._producer = Producer({**kafka, "enable.idempotence": True, "linger.ms": 5, "log_level": 2})
+        self._producer = Producer(
+            {**kafka, "enable.idempotence": True, "linger.ms": 5, "log_level": 2, "partitioner": "murmur2_random"}
+        )  # as whoever else proposes: a subject belongs into one partition
         self._consumer = Consumer(
             {
                 **kafka,
