@@ -99,10 +99,15 @@ def _package(name: str) -> Path:
 
 
 def write_env(site: Site) -> None:
-    """Tells every ``ipx`` command of this state directory where the services are; keeps what others wrote."""
+    """Tells every ``ipx`` command of this state directory where the services are, and by which clock they go, if it is moved.
+
+    Keeps what others wrote: an exchange whose clock was moved once goes by it for ever, since its time may not step back.
+    """
+    moved = site.settings.clock_file
     update_env_file(
         site.layout.env_file,
         {
+            **({} if moved is None else {"IPX_CLOCK_FILE": str(moved.resolve())}),
             "IPX_EXCHANGE_NAME": site.settings.exchange_name,
             "IPX_KAFKA_BOOTSTRAP": site.kafka_bootstrap,
             "IPX_REGISTRY_URL": site.registry_url,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from services.kernel.errors import BadSettings
@@ -9,6 +11,7 @@ from services.platform import daemon
 from services.platform.daemon import external_services, programs, take_lock, write_env
 from services.platform.layout import Layout
 from services.platform.program import Programs
+from services.platform.settings import PlatformSettings
 from services.runtime.settings import read_env_file, update_env_file
 from tests.unit.services.platform.site import make_site
 
@@ -50,3 +53,11 @@ def test_the_settings_of_the_services_are_written_and_those_of_others_kept(tmp_p
         "IPX_REGISTRY_URL": "http://theirs",
         "IPX_ROOT_KEY": "key",
     }
+
+
+def test_an_exchange_whose_clock_is_moved_says_so_to_every_command_of_its_directory_for_ever(tmp_path):
+    moved = tmp_path / "clock"
+    settings = PlatformSettings.load({"IPX_CLOCK_FILE": str(moved)}, state_dir=tmp_path)
+    write_env(replace(make_site(tmp_path), settings=settings))
+    write_env(make_site(tmp_path))
+    assert read_env_file(tmp_path / "env")["IPX_CLOCK_FILE"] == str(moved)
