@@ -14,21 +14,21 @@ import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
 from services.cases.wording import CLOCK_STATES
 from services.commands.calendar_applying import Applied, apply_calendar
 from services.commands.calendar_desk import CalendarDesk, Published, opened
+from services.commands.case_options import console, plain_table
+from services.commands.clock_question import shown_time
 from services.kernel import document_fields
 from services.kernel.calendar import CalendarYear, Notice
 from services.kernel.calendar_documents import parse_calendar_year
 from services.kernel.instants import format_day, format_instant
 from services.members.settings import MembersSettings
 from services.runtime.logging import configure
-from services.transfers.calendar_effects import Shift, Standing
+from services.transfers.calendar_effects import Standing
 
 _SHOWN = 200
-_CST_MS = 8 * 3_600_000
 
 
 @click.command("load")
@@ -116,29 +116,23 @@ def _show(year: int, published: Published, applied: Applied) -> None:
     if not applied.shifts:
         click.echo("没有期限需要重算 no clock waits for it")
         return
-    table = Table(
-        "案件 case", "期限 clock", "原届满 was due", "现届满 is due", "状态 state", box=None, padding=(0, 2, 0, 0)
-    )
+    table = plain_table("案件 case", "期限 clock", "原届满 was due", "现届满 is due", "状态 state")
     for shift in applied.shifts[:_SHOWN]:
         state_zh, state_en = CLOCK_STATES[shift.after.state]
         table.add_row(
             escape(shift.case),
             shift.clock,
-            _due(shift, shift.before),
-            _due(shift, shift.after),
+            _due(shift.before),
+            _due(shift.after),
             f"{state_zh} {state_en}",
         )
-    console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
+    console().print(table)
     if len(applied.shifts) > _SHOWN:
         click.echo(f"… {len(applied.shifts) - _SHOWN}; --json 列出全部 lists all")
     click.echo(f"{applied.cases} 件案件、{len(applied.shifts)} 个期限 cases and clocks")
 
 
-def _due(shift: Shift, standing: Standing) -> str:
-    """The last day in China, for a term in hours the minute; a provisional one is marked."""
-    if standing.due_at is None:
-        return "-"
-    text = format_instant(standing.due_at + _CST_MS)
-    shown = text[:10] if text.endswith("T23:59:59.999Z") else text[:16].replace("T", " ")
+def _due(standing: Standing) -> str:
+    """The end in China; a provisional one is marked."""
+    shown = shown_time(None if standing.due_at is None else format_instant(standing.due_at))
     return f"{shown}（暂定 provisional）" if standing.provisional else shown

@@ -7,23 +7,24 @@ from datetime import date
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from services.commands.calendar_desk import CalendarDesk, opened
+from services.commands.case_options import AS_JSON, console, plain_table
 from services.kernel.calendar import Calendar, CalendarYear, Holiday
 from services.kernel.errors import Refused, Transient
 from services.kernel.instants import format_day
 from services.members.settings import MembersSettings
 from services.runtime.logging import configure
 
+_NONE = "没有公布的节假日安排，届满日只按周末推算，均为暂定 no calendar is published: ends are counted by the week and provisional"
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 
 
 @click.command("show")
 @click.argument("year", type=int, required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@AS_JSON
 def command(year: int | None, as_json: bool) -> None:
     """Show the years that are published, or the days of one, and how many cases wait for a published year.
 
@@ -94,9 +95,7 @@ def _counted(desk: CalendarDesk, year: int | None) -> dict[str, Any]:
 
 
 def _show(shown: dict[str, Any]) -> None:
-    table = Table(
-        "年 year", "通知 notice", "文号 number", "日期 issued", "工作日 working days", box=None, padding=(0, 2, 0, 0)
-    )
+    table = plain_table("年 year", "通知 notice", "文号 number", "日期 issued", "工作日 working days")
     for year in shown["years"]:
         for notice in year["notices"]:
             table.add_row(
@@ -106,23 +105,20 @@ def _show(shown: dict[str, Any]) -> None:
                 notice["issued_on"],
                 str(year["working_days"]),
             )
-    screen = Console()
-    screen = screen if screen.is_terminal else Console(width=160)
-    screen.print(
-        table
-        if shown["years"]
-        else "没有公布的节假日安排：届满日只按周末推算，均为暂定 no calendar is published: every end is provisional"
-    )
-    days = Table("节日 holiday", "放假 off", "调休上班 worked", box=None, padding=(0, 2, 0, 0))
-    for holiday in (one for year in shown["years"] for notice in year["notices"] for one in notice.get("holidays", ())):
-        days.add_row(
-            f"{escape(holiday['zh'])} {escape(holiday['en'])}",
-            f"{holiday['first_on']} .. {holiday['last_on']}",
-            ", ".join(holiday["working_on"]) or "-",
-        )
-    if days.rows:
-        screen.print(days)
+    screen = console()
+    screen.print(table if shown["years"] else _NONE)
+    days = [one for year in shown["years"] for notice in year["notices"] for one in notice.get("holidays", ())]
+    if days:
+        screen.print(_days(days))
     screen.print(_waits(shown))
+
+
+def _days(holidays: list[dict[str, Any]]) -> Table:
+    table = plain_table("节日 holiday", "放假 off", "调休上班 worked")
+    for one in holidays:
+        worked = ", ".join(one["working_on"]) or "-"
+        table.add_row(f"{escape(one['zh'])} {escape(one['en'])}", f"{one['first_on']} .. {one['last_on']}", worked)
+    return table
 
 
 def _waits(shown: dict[str, Any]) -> str:

@@ -17,9 +17,9 @@ from rich.table import Table
 from services.codec.keys import parse_public
 from services.codec.released import load_released
 from services.commands.clock_question import TIME_FORM, Unanswerable, read_time
+from services.commands.clock_question import shown_time as shown_time
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
-from services.kernel.instants import format_instant
 from services.kernel.ports import Clock
 from services.members.follower import MembersFollower
 from services.runtime.postgres import Database
@@ -31,8 +31,6 @@ from services.transfers.listing import MAX_LIMIT
 
 WIDTH = 160
 _MEMBERS_S = 30.0
-_DAY_MS = 86_400_000
-_CHINA_MS = 8 * 3_600_000
 
 
 class Time(click.ParamType):
@@ -90,16 +88,6 @@ def parse_mark(text: str) -> tuple[int, str, str]:
     if not (isinstance(due, int) and isinstance(key, str) and isinstance(clock, str)):
         raise click.BadParameter("expected the word that a page ended with", param_hint="--after")
     return due, key, clock
-
-
-def shown_time(instant: str | None) -> str:
-    """An instant in the time of China; the last one of a day as 24:00, none as a dash."""
-    if instant is None:
-        return "-"
-    at_ms = read_time(instant) + _CHINA_MS
-    if (at_ms + 1) % _DAY_MS == 0:
-        return f"{format_instant(at_ms)[:10]} 24:00"
-    return format_instant(at_ms)[:16].replace("T", " ")
 
 
 def organ_words(organ: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from services.kernel.clock_moments import Moment
 from services.kernel.clock_rules import ClockRule, ClockRules, Word
 from services.kernel.codes import day_of
 from services.kernel.errors import Refused
-from services.kernel.instants import format_day
+from services.kernel.instants import format_day, format_instant
 
 _CHINA: Final = timezone(timedelta(hours=8))
 _TIME: Final = re.compile(
@@ -25,6 +25,8 @@ _TIME: Final = re.compile(
 )
 _MS: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS: Final = 86_400_000
+_CHINA_MS: Final = 8 * 3_600_000
 _NEAR: Final = 6
 _UNSTATED: Final = Word("unstated", "未写明的法定事由", "a ground that was not stated")
 TIME_FORM: Final = "2026-02-09 or 2026-02-09T10:30 (China), or with Z or an offset"
@@ -65,6 +67,16 @@ def read_time(text: str) -> int:
         return (moment - _EPOCH) // _MS
     except (ValueError, OverflowError) as error:
         raise _bad(f"没有这个时间：{text}", f"there is no such time: {text} ({error})") from error
+
+
+def shown_time(instant: str | None) -> str:
+    """An instant in the time of China; the last one of a day as 24:00, none as a dash."""
+    if instant is None:
+        return "-"
+    at_ms = read_time(instant) + _CHINA_MS
+    if (at_ms + 1) % _DAY_MS == 0:
+        return f"{format_instant(at_ms)[:10]} 24:00"
+    return format_instant(at_ms)[:16].replace("T", " ")
 
 
 def rule_for(rules: ClockRules, rule_id: str, at_ms: int) -> ClockRule:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cases.wording import CLOCK_STATES
-from services.commands.clock_question import Question, Unanswerable, case_of, read_time
+from services.commands.clock_question import Question, Unanswerable, case_of, read_time, shown_time
 from services.kernel.calendar import Calendar
 from services.kernel.calendar_documents import load_calendar
 from services.kernel.clock_documents import load_clock_rules
@@ -27,8 +27,6 @@ from services.runtime.shell import SystemClock
 
 _CODES = SCHEMAS_DIR / "codes"
 _UNANSWERABLE = 2
-_DAY_MS = 86_400_000
-_CHINA_MS = 8 * 3_600_000
 _HEADINGS = {  # key of the document -> what stands before it
     "started_at": ("起算", "started"),
     "due_at": ("届满", "due"),
@@ -156,7 +154,7 @@ def _show(document: dict[str, Any], rule: ClockRule) -> None:
     table.add_row("状态 state", f"[bold]{state_zh}{provisional[0]}[/bold] {state_en}{provisional[1]}")
     for key, (zh, en) in _HEADINGS.items():
         if document[key] is not None:
-            table.add_row(f"{zh} {en}", _shown(document[key]))
+            table.add_row(f"{zh} {en}", shown_time(document[key]))
     table.add_row("办理 who acts", f"{escape(rule.actor.zh)} {escape(rule.actor.en)}")
     table.add_row("后果 what follows", f"{escape(rule.consequence_zh)} {escape(rule.consequence_en)}")
     table.add_row("依据 source", escape("；".join(_cited(rule))))
@@ -168,11 +166,3 @@ def _show(document: dict[str, Any], rule: ClockRule) -> None:
 
 def _cited(rule: ClockRule) -> list[str]:
     return [f"{one.document_zh} {one.article} {one.source}" for one in rule.citations]
-
-
-def _shown(instant: str) -> str:
-    """An instant in the time of China; the last one of a day as 24:00."""
-    at_ms = read_time(instant) + _CHINA_MS
-    if (at_ms + 1) % _DAY_MS == 0:
-        return f"{format_instant(at_ms)[:10]} 24:00"
-    return format_instant(at_ms)[:16].replace("T", " ")
