@@ -13,7 +13,7 @@ from the event that last changed the clock, and has the place of its clock from 
 below ``ORDINALS``, since a case has at most ``SLOTS`` clocks and each is told at most twice by one entry.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -136,60 +136,58 @@ def recomputed(
     new = frozenset(moment for moment in new_moments if moment not in known_before)
     entry = _Entry(case_after, kind, around.registry.calendar, new, cause, now_ms)
     all_open = not new_moments or around.then.registry.calendar != around.registry.calendar
+    words = {moment.word for moment in new}
+    told: dict[str, list[Clock]] = {}
+    for clock in case_before.clocks:
+        told.setdefault(clock.rule, []).append(clock)
     clocks: list[Clock] = []
     changes: list[ClockChange] = []
     for rule in kind.clocks:
-        known = [clock for clock in case_before.clocks if clock.rule == rule]
-        if not (_hears(rule, entry.new, around) or (all_open and any(_may_move(clock) for clock in known))):
+        known = told.get(rule, [])
+        if words.isdisjoint(around.rules.heard_by(rule)) and not (all_open and any(map(_may_move, known))):
             clocks += known
             continue
         found = instances_of(case_after, kind, rule, around.rules)
-        for number, one in enumerate(found):
-            after, said = _of_one(known[number] if number < len(known) else None, one, entry, all_open)
-            clocks.append(after)
-            changes += said
-        changes += [_vanished(clock, entry, around) for clock in known[len(found) :]]
-    return tuple(clocks), _numbered(changes)
+        clocks += _of_a_rule(known, found, entry, all_open, changes)
+        changes += [_vanished(clock, entry, around, len(changes) + n) for n, clock in enumerate(known[len(found) :])]
+    return tuple(clocks), tuple(changes)
 
 
-def _of_one(clock: Clock | None, one: Instance, entry: _Entry, all_open: bool) -> tuple[Clock, list[ClockChange]]:
-    if clock is not None and not _is_concerned(clock, one, entry, all_open):
-        return clock, []
-    return _judged(clock, one, entry)
-
-
-def _hears(rule: str, new: Iterable[Moment], around: Around) -> bool:
-    versions = around.rules.versions(rule)
-    return any(moment.word in words for moment in new for version in versions for words in version.ids.values())
+def _of_a_rule(
+    known: list[Clock], found: tuple[Instance, ...], entry: _Entry, all_open: bool, changes: list[ClockChange]
+) -> Iterator[Clock]:
+    """From the one before the first that a new moment concerns, all are judged: one ends to be seen where the next begins."""
+    numbers = range(len(found))
+    first = next((n for n in numbers if n >= len(known) or _hears_new(known[n], found[n], entry)), len(found))
+    for number, one in enumerate(found):
+        clock = known[number] if number < len(known) else None
+        if clock is None or (first < len(found) and number >= first - 1) or (all_open and _may_move(clock)):
+            yield _judged(clock, one, entry, changes)
+        else:
+            yield clock
 
 
 def _may_move(clock: Clock) -> bool:
     return clock.provisional or clock.told_state not in _CLOSED
 
 
-def _is_concerned(clock: Clock, one: Instance, entry: _Entry, all_open: bool) -> bool:
-    if (all_open and _may_move(clock)) or clock.trigger != one.trigger.id or clock.valid_from != one.rule.valid_from:
-        return True
-    return any(moment in entry.new for moment in one.moments)
+def _hears_new(clock: Clock, one: Instance, entry: _Entry) -> bool:
+    return clock.trigger != one.trigger.id or any(moment in entry.new for moment in one.moments)
 
 
-def _numbered(changes: Sequence[ClockChange]) -> tuple[ClockChange, ...]:
-    return tuple(replace(change, ordinal=number) for number, change in enumerate(changes))
-
-
-def _judged(clock: Clock | None, one: Instance, entry: _Entry) -> tuple[Clock, list[ClockChange]]:
-    """(2): the clock as it is told now, and what is told: the change, and the end or warning that has passed by it."""
+def _judged(clock: Clock | None, one: Instance, entry: _Entry, changes: list[ClockChange]) -> Clock:
+    """(2): the clock as it is told now; what is told is added: the change, and the end or warning that has passed by it."""
     judged = verdict(one.rule, one.moments, entry.calendar, entry.now_ms)
     what = _what(clock, one, judged, entry)
-    if what is None:
-        return clock or _clock(one, judged, entry.cause, judged.state, warned=False), []
+    if what is None and clock is not None:
+        return clock
     passed = _passed(clock, judged, entry.now_ms)
     warned = passed is not None or judged.state == "expired" or _was_warned(clock, judged)
     after = _clock(one, judged, entry.cause, judged.state, warned=warned)
-    said = [_change(what, clock, after, one, judged, entry)]
+    changes.append(_change(what or "started", clock, after, one, judged, entry, len(changes)))
     if passed is not None:
-        said.append(_change(passed, after, after, one, judged, entry))
-    return after, said
+        changes.append(_change(passed, after, after, one, judged, entry, len(changes)))
+    return after
 
 
 def _was_warned(clock: Clock | None, judged: Verdict) -> bool:
@@ -259,7 +257,7 @@ def _clock(one: Instance, judged: Verdict, since: str, told_state: str, *, warne
 
 
 def _change(
-    what: What, before: Clock | None, after: Clock, one: Instance, judged: Verdict, entry: _Entry
+    what: What, before: Clock | None, after: Clock, one: Instance, judged: Verdict, entry: _Entry, ordinal: int
 ) -> ClockChange:
     return ClockChange(
         what=what,
@@ -270,7 +268,7 @@ def _change(
         why=_why(one, entry) if what == "moved" else None,
         grounds=_grounds(one) if what == "suspended" else (),
         cause=entry.cause,
-        ordinal=0,
+        ordinal=ordinal,
         time_ms=entry.now_ms,
     )
 
@@ -282,11 +280,8 @@ def _why(one: Instance, entry: _Entry) -> str:
         return "extension"
     if any(moment.word in one.rule.ids["restarts"] for moment in new):
         return "restart"
-    return "late_entry" if entry.new and (new or _hears_any(one.rule, entry.new)) else "calendar"
-
-
-def _hears_any(rule: ClockRule, new: Iterable[Moment]) -> bool:
-    return any(moment.word in words for moment in new for words in rule.ids.values())
+    heard = new or any(moment.word in one.rule.hears for moment in entry.new)
+    return "late_entry" if heard else "calendar"
 
 
 def _grounds(one: Instance) -> tuple[str, ...]:
@@ -294,7 +289,7 @@ def _grounds(one: Instance) -> tuple[str, ...]:
     return still[-1].grounds if still else ()
 
 
-def _vanished(clock: Clock, entry: _Entry, around: Around) -> ClockChange:
+def _vanished(clock: Clock, entry: _Entry, around: Around, ordinal: int) -> ClockChange:
     """A clock that the moments no longer give, since one entered late has its trigger under another version of the rule."""
     rule = around.rules.versions(clock.rule)[-1]
     judged = verdict(rule, (), entry.calendar, entry.now_ms)
@@ -308,6 +303,6 @@ def _vanished(clock: Clock, entry: _Entry, around: Around) -> ClockChange:
         why="late_entry",
         grounds=(),
         cause=entry.cause,
-        ordinal=0,
+        ordinal=ordinal,
         time_ms=entry.now_ms,
     )

@@ -11,7 +11,7 @@ from typing import Final
 
 from services.cases.state import Case
 from services.cases.table import Kind
-from services.kernel.clock_moments import Moment
+from services.kernel.clock_moments import Moment, in_order
 from services.kernel.clock_rules import ClockRule, ClockRules
 from services.kernel.codes import day_of
 from services.kernel.instants import format_day
@@ -51,15 +51,23 @@ def most_of_a_rule(kind: Kind) -> int:
     return max(1, SLOTS // max(1, len(kind.clocks)))
 
 
-def moments_for(case: Case, rule: str) -> tuple[Moment, ...]:
-    """What the rule hears of a case, each moment once, in the order of time."""
-    heard = {moment for fact in case.facts if fact.scope in (None, rule) for moment in fact.moments}
-    return tuple(sorted(heard, key=_order))
+def moments_for(case: Case, rule: str, rules: ClockRules) -> tuple[Moment, ...]:
+    """What the rule hears of a case, each moment once, in order: its own words, and every suspension and extension, known or not."""
+    words = rules.heard_by(rule)
+    return tuple(
+        in_order(
+            moment
+            for fact in case.facts
+            if fact.scope is None or fact.scope == rule
+            for moment in fact.moments
+            if moment.kind != "happened" or moment.word in words
+        )
+    )
 
 
 def instances_of(case: Case, kind: Kind, rule: str, rules: ClockRules) -> tuple[Instance, ...]:
     """The clocks of a rule in a case, in order of number."""
-    return tuple(_instances(moments_for(case, rule), rule, rules, most_of_a_rule(kind)))
+    return tuple(_instances(moments_for(case, rule, rules), rule, rules, most_of_a_rule(kind)))
 
 
 def unruled(case: Case, kind: Kind, rules: ClockRules) -> tuple[Unruled, ...]:
@@ -67,9 +75,9 @@ def unruled(case: Case, kind: Kind, rules: ClockRules) -> tuple[Unruled, ...]:
     return tuple(
         _told_unruled(rule, moment)
         for rule in kind.clocks
-        for moment in moments_for(case, rule)
+        for moment in moments_for(case, rule, rules)
         if moment.kind == "happened"
-        and any(moment.word in version.ids["trigger"] for version in rules.versions(rule))
+        and moment.word in rules.triggers_of(rule)
         and rules.in_force(rule, day_of(moment.at_ms)) is None
     )
 
@@ -84,10 +92,6 @@ def _told_unruled(rule: str, moment: Moment) -> Unruled:
         zh=f"{text} 时期限规则 {rule} 未在施行，不产生期限。",
         en=f"No version of rule {rule} was in force on {text}: no term runs.",
     )
-
-
-def _order(moment: Moment) -> tuple[int, str, str, str, int]:
-    return (moment.at_ms, moment.word, moment.id, moment.kind, moment.length or 0)
 
 
 def _instances(moments: tuple[Moment, ...], rule: str, rules: ClockRules, most: int) -> Iterator[Instance]:
@@ -115,17 +119,19 @@ def _sees(rule: ClockRule, trigger: Moment, number: int, moment: Moment) -> bool
 def _trigger(
     moments: Iterable[Moment], rule: str, rules: ClockRules, after_ms: int | None
 ) -> tuple[ClockRule, Moment] | None:
-    versions = rules.versions(rule)
+    words = rules.triggers_of(rule)
     for moment in moments:
-        if moment.kind != "happened" or (after_ms is not None and moment.at_ms <= after_ms):
+        if moment.word not in words or moment.kind != "happened" or (after_ms is not None and moment.at_ms <= after_ms):
             continue
-        if any(moment.word in version.ids["trigger"] for version in versions):
-            version = rules.in_force(rule, day_of(moment.at_ms))
-            if version is not None and moment.word in version.ids["trigger"]:
-                return version, moment
+        version = rules.in_force(rule, day_of(moment.at_ms))
+        if version is not None and moment.word in version.ids["trigger"]:
+            return version, moment
     return None
 
 
 def _ended(moments: Iterable[Moment], rule: ClockRule) -> int | None:
-    ends = rule.ids["stops"], rule.ids["falls_away"]
-    return next((m.at_ms for m in moments if m.kind == "happened" and any(m.word in words for words in ends)), None)
+    stops, falls = rule.ids["stops"], rule.ids["falls_away"]
+    for moment in moments:
+        if (moment.word in stops or moment.word in falls) and moment.kind == "happened":
+            return moment.at_ms
+    return None

@@ -12,6 +12,7 @@ import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -51,6 +52,7 @@ class Signature:
     suite: str = SINGLE
 
 
+@lru_cache(maxsize=4096)
 def key_id_of(participant: str, public_key: bytes) -> str:
     """``<participant>#<first 16 hex digits of SHA-256 of the public key>``."""
     return f"{participant}#{hashlib.sha256(public_key).hexdigest()[:16]}"

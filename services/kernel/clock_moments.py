@@ -49,10 +49,21 @@ class Standstill:
     grounds: tuple[str, ...]
 
 
-def earliest(moments: Iterable[Moment], words: Collection[str]) -> Moment | None:
-    """The first of the moments that happened under one of the words; of two at one time, the first by word and id."""
-    found = (moment for moment in moments if moment.kind == "happened" and moment.word in words)
-    return min(found, key=lambda moment: (moment.at_ms, moment.word, moment.id), default=None)
+def in_order(moments: Iterable[Moment]) -> list[Moment]:
+    """Each moment once, by time; of two at one time, by kind, word and id."""
+    return sorted(set(moments), key=_order)
+
+
+def _order(moment: Moment) -> tuple[int, str, str, str, int]:
+    return (moment.at_ms, moment.kind, moment.word, moment.id, moment.length or 0)
+
+
+def earliest(ordered: Iterable[Moment], words: Collection[str]) -> Moment | None:
+    """The first of the moments, which are ``in_order``, that happened under one of the words."""
+    for moment in ordered:
+        if moment.word in words and moment.kind == "happened":
+            return moment
+    return None
 
 
 def standstills(moments: Iterable[Moment], grounds: Collection[str]) -> tuple[Standstill, ...]:

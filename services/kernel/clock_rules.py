@@ -102,10 +102,13 @@ class ClockRule:
     valid_until: int | None
     ids: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
     """The ids of the words of each list, by the name of the field: made once, since every verdict asks."""
+    hears: frozenset[str] = field(init=False, repr=False, compare=False)
+    """The ids of all of them."""
 
     def __post_init__(self) -> None:
         lists = ("trigger", "stops", "falls_away", "restarts", "exclusions", "extensions")
         object.__setattr__(self, "ids", {name: frozenset(word.id for word in getattr(self, name)) for name in lists})
+        object.__setattr__(self, "hears", frozenset().union(*self.ids.values()))
 
     def covers(self, day: int) -> bool:
         """Whether the rule is in force on a day."""
@@ -133,14 +136,26 @@ class ClockRules:
     grounds: Mapping[str, Word]
     no_clocks: tuple[Word, ...]
     _by_id: dict[str, tuple[ClockRule, ...]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _heard_by: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _triggers: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         for rule in self.rules:
             self._by_id[rule.id] = (*self._by_id.get(rule.id, ()), rule)
+            self._heard_by[rule.id] = self._heard_by.get(rule.id, frozenset()) | rule.hears
+            self._triggers[rule.id] = self._triggers.get(rule.id, frozenset()) | rule.ids["trigger"]
 
     def versions(self, rule_id: str) -> tuple[ClockRule, ...]:
         """Every version of a rule, oldest first; none for an unknown id."""
         return self._by_id.get(rule_id, ())
+
+    def heard_by(self, rule_id: str) -> frozenset[str]:
+        """The moments, grounds and extensions that any version of a rule knows; none for an unknown id."""
+        return self._heard_by.get(rule_id, frozenset())
+
+    def triggers_of(self, rule_id: str) -> frozenset[str]:
+        """The moments that start a clock by any version of a rule."""
+        return self._triggers.get(rule_id, frozenset())
 
     def in_force(self, rule_id: str, day: int) -> ClockRule | None:
         """The version in force on a day, for which the day of the trigger is taken; None when there was no such rule."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.kernel.calendar import Calendar
-from services.kernel.clock_moments import Kind, Moment, Standstill, earliest, standstills
+from services.kernel.clock_moments import Kind, Moment, Standstill, earliest, in_order, standstills
 from services.kernel.clock_rules import ClockRule, Extension
 from services.kernel.term import Ending, counting_of, ending
 
@@ -71,22 +71,27 @@ class Course:
 
 def course(rule: ClockRule, moments: Iterable[Moment], calendar: Calendar) -> Course | None:
     """The course of a clock; None when nothing started it. The same for every order and repetition of the moments."""
-    held = sorted(
-        set(moments), key=lambda moment: (moment.at_ms, moment.kind, moment.word, moment.id, moment.length or 0)
-    )
+    held = in_order(moments)
     trigger = earliest(held, rule.ids["trigger"])  # (1)
     if trigger is None:
         return None
     stop = earliest(held, rule.ids["stops"])  # (2)
     fall = earliest(held, rule.ids["falls_away"])
+    end = ending(counting_of(rule), trigger.at_ms, rule.length, (), calendar)
+    begun = Course(trigger, trigger, rule.length, end, stop=stop, fall=fall)
+    if _has_no_effects(rule, held):
+        return begun
     ended_ms = min((moment.at_ms for moment in (stop, fall) if moment is not None), default=None)
-    begun = Course(trigger, trigger, rule.length, None, stop=stop, fall=fall)
-    begun = _with_end(begun, rule, calendar)
     for effect in _effects(rule, held):  # (3)
         if ended_ms is None or _at(effect) <= ended_ms:
             begun = _taken(begun, effect, rule, calendar)
     unknown = _unknown(rule, held)
     return replace(begun, unheeded=(*begun.unheeded, *unknown)) if unknown else begun
+
+
+def _has_no_effects(rule: ClockRule, held: Iterable[Moment]) -> bool:
+    restarts = rule.ids["restarts"]
+    return all(moment.kind == "happened" and moment.word not in restarts for moment in held)
 
 
 def _at(effect: _Effect) -> int:

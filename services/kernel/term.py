@@ -14,6 +14,7 @@ from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Final, assert_never
 
 from services.kernel.calendar import Calendar
@@ -56,7 +57,12 @@ class Counting:
 
 def counting_of(rule: ClockRule) -> Counting:
     """The counting of a rule."""
-    return Counting(rule.unit, rule.start, rule.last_day)
+    return _counting(rule.unit, rule.start, rule.last_day)
+
+
+@lru_cache(maxsize=64)
+def _counting(unit: Unit, start: Start, last_day: LastDay) -> Counting:
+    return Counting(unit, start, last_day)
 
 
 def end_of_day(day: int) -> int:

@@ -59,7 +59,9 @@ class Proposer:
             cause=emission.cause,
             trace=trace,
         )
-        statement, unsigned = prepare(schema, to_value(emission.event), draft, NOTHING_RESTRICTED)
+        value = to_value(emission.event)
+        parts = None if schema.restricted else schema.encode_parts(value, is_our_own=True)
+        statement, unsigned = prepare(schema, value, draft, NOTHING_RESTRICTED, parts)
         envelope = replace(unsigned, signature=sign(statement, self.signer))
         return Proposal(
             topic=self.topics.proposals(family_of(event_type)),

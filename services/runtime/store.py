@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from json import JSONEncoder
 from typing import Any
 
 import psycopg.errors
@@ -100,7 +101,7 @@ class Store:
             columns = (
                 [p.topic for p in proposals],
                 [p.key for p in proposals],
-                [Jsonb([list(header) for header in p.headers]) for p in proposals],
+                [_json(p.headers) for p in proposals],
                 [p.value for p in proposals],
             )
             connection.execute(self._sql["append_outbox"], columns)
@@ -128,6 +129,7 @@ class Store:
         return connection.execute(self._sql["prune"], (older_than_s, limit)).rowcount
 
 
+# Arrays go in binary (%b): as text psycopg would look at every quotation mark of every document, one by one.
 _STATEMENTS = {
     "positions": "select topic, partition, next_seq, next_offset, admitted_ms from {position}",
     "lock_positions": """
@@ -143,17 +145,17 @@ _STATEMENTS = {
     "first_due": "select min(due_at) from {state}",
     "update_states": """
         update {state} as s set state = d.state, due_at = d.due_at
-        from unnest(%s::text[], %s::jsonb[], %s::bigint[]) as d (key, state, due_at) where s.key = d.key""",
+        from unnest(%b::text[], %b::jsonb[], %b::bigint[]) as d (key, state, due_at) where s.key = d.key""",
     "insert_states": """
         insert into {state} (key, state, due_at)
-        select * from unnest(%s::text[], %s::jsonb[], %s::bigint[]) as d (key, state, due_at) order by key""",
+        select * from unnest(%b::text[], %b::jsonb[], %b::bigint[]) as d (key, state, due_at) order by key""",
     "delete_states": "delete from {state} where key = any(%s)",
     "update_position": """
         update {position} set next_seq = %s, next_offset = %s, admitted_ms = %s where topic = %s and partition = %s""",
     "append_outbox": """
         insert into {outbox} (topic, key, headers, value)
         select topic, key, headers, value
-        from unnest(%s::text[], %s::bytea[], %s::jsonb[], %s::bytea[]) with ordinality as p (topic, key, headers, value, n)
+        from unnest(%b::text[], %b::bytea[], %b::jsonb[], %b::bytea[]) with ordinality as p (topic, key, headers, value, n)
         order by n""",
     "pending": """
         select n, topic, key, headers, value from {outbox} where published_at is null order by n limit %s""",
@@ -167,10 +169,17 @@ _STATEMENTS = {
 }
 
 
+_compact = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _json(value: Any) -> Jsonb:
+    return Jsonb(value, dumps=_compact)
+
+
 def _positions(rows: Iterable[tuple[Any, ...]]) -> dict[Place, Position]:
     return {(topic, partition): Position(seq, offset, at) for topic, partition, seq, offset, at in rows}
 
 
 def _columns(keys: list[str], states: Mapping[str, State | None]) -> tuple[list[str], list[Jsonb], list[int | None]]:
     found = [state for key in keys if (state := states[key]) is not None]
-    return keys, [Jsonb(json) for json, _ in found], [due_at for _, due_at in found]
+    return keys, [_json(json) for json, _ in found], [due_at for _, due_at in found]

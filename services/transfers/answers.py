@@ -6,12 +6,11 @@ to the parties of the case. A participant that has had no part in a case is told
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from services.cases.answers import outsiders_answer
 from services.cases.clocks import ORDINALS
-from services.cases.possibilities import parties
 from services.cases.state import Case
 from services.cases.steps import Around, ClockChange, NoEffect, Said
 from services.codec.statement import MAX_ADDRESSEES
@@ -70,8 +69,7 @@ def _explained(case: Case, why: NoEffect, said: Said, *, is_inside: bool) -> Mov
 
 
 def clock_events(case: Case, changes: Iterable[ClockChange], around: Around) -> tuple[Emission, ...]:
-    """What has changed about the clocks of a case, to its parties."""
-    groups = tuple(_groups(sorted(parties(case)))) if changes else ()
+    """What has changed about the clocks of a case, to those who were its parties then."""
     return tuple(
         Emission(
             event=_told(case, change, around),
@@ -82,11 +80,11 @@ def clock_events(case: Case, changes: Iterable[ClockChange], around: Around) -> 
             time_ms=change.time_ms,
         )
         for change in changes
-        for number, group in enumerate(groups)
+        for number, group in enumerate(_groups(change.parties))
     )
 
 
-def _groups(participants: list[str]) -> Iterator[tuple[str, ...]]:
+def _groups(participants: Sequence[str]) -> Iterator[tuple[str, ...]]:
     return (tuple(participants[i : i + MAX_ADDRESSEES]) for i in range(0, len(participants), MAX_ADDRESSEES))
 
 

@@ -180,6 +180,23 @@ def test_after_a_stop_the_next_trigger_starts_a_clock_of_its_own() -> None:
     assert (warned.ordinal, expired.ordinal) == (256 + 2 * place, 256 + 2 * place + 1)
 
 
+def test_a_trigger_entered_late_moves_the_clocks_after_its_own_too() -> None:
+    docket = Docket()
+    docket.happens("assistance_finished", "2026-02-02T10:00")
+    now, first, second = at("2026-02-10T10:00"), at("2026-02-04T10:00"), at("2026-02-09T10:00")
+    both = (
+        Moment("happened", "assistance_requested", first, "e"),
+        Moment("happened", "assistance_requested", second, "e"),
+    )
+    docket.hear("e", now, *both)
+    late = Moment("happened", "assistance_requested", at("2026-02-02T09:00"), "e-late")
+    told = docket.hear("e-late", now, late)
+    assert spoken(told) == [("stopped", "A8/1"), ("moved", "A8/2")]
+    assert [clock.due_at for clock in docket.case.clocks] == [
+        judged.due_at for _, judged, _ in verdicts(docket.case, docket.around, now)
+    ]
+
+
 def test_a_fact_that_no_rule_hears_judges_nothing() -> None:
     docket = begun()
     before = docket.case.clocks

@@ -53,13 +53,15 @@ def test_of_two_triggers_at_one_time_the_first_by_word_and_id_counts() -> None:
 
 
 def test_a_moment_of_another_rule_s_scope_is_not_heard() -> None:
-    assert moments_for(case_of((START, 10), scope="A9"), "A8") == ()
-    assert len(moments_for(case_of((START, 10), scope="A8"), "A8")) == 1
+    assert moments_for(case_of((START, 10), scope="A9"), "A8", shipped_rules()) == ()
+    assert len(moments_for(case_of((START, 10), scope="A8"), "A8", shipped_rules())) == 1
 
 
 def test_a_moment_that_was_told_twice_is_one() -> None:
     case = case_of((START, 10))
-    assert moments_for(replace(case, facts=case.facts * 2), "A8") == moments_for(case, "A8")
+    assert moments_for(replace(case, facts=case.facts * 2), "A8", shipped_rules()) == moments_for(
+        case, "A8", shipped_rules()
+    )
 
 
 def test_a_trigger_before_any_version_of_the_rule_starts_nothing_and_is_named() -> None:

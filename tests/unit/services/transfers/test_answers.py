@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from services.cases.possibilities import parties
 from services.cases.state import Part
-from services.cases.steps import Around
+from services.cases.steps import Around, ClockChange
 from services.events.notice import ClockStarted, ClockStopped, ClockSuspended
 from services.events.transfer import MoveHadNoEffect
 from services.transfers.answers import clock_events
@@ -86,10 +87,14 @@ def test_a_stop_names_the_event_that_told_it() -> None:
     assert (stopped.stop_event, stopped.was_state, stopped.verdict.state) == (stage.log[1].id, "running", "met")
 
 
+def to(changes: list[ClockChange], *whom: str) -> list[ClockChange]:
+    return [replace(change, parties=whom) for change in changes]
+
+
 def test_a_suspension_names_its_grounds() -> None:
     docket = Docket()
     docket.happens("clue_received", "2026-02-09T10:00")
-    changes = docket.happens("testing", "2026-02-10T10:00", kind="suspended")
+    changes = to(docket.happens("testing", "2026-02-10T10:00", kind="suspended"), NANJING)
     [emission] = clock_events(docket.case, changes, docket.around)
     assert isinstance(emission.event, ClockSuspended)
     assert (emission.event.grounds, emission.event.verdict.due_at) == (("testing",), None)
@@ -99,7 +104,8 @@ def test_more_parties_than_one_statement_can_name_are_told_in_two() -> None:
     docket = Docket()
     others = tuple(Part("asked", f"{320000 + number}.market_regulator") for number in range(70))
     docket.case = replace(docket.case, parts=(*docket.case.parts, *others, Part("asked", "某局", outside=True)))
-    first, second = clock_events(docket.case, docket.happens("clue_received", "2026-02-09T10:00"), docket.around)
+    changes = to(docket.happens("clue_received", "2026-02-09T10:00"), *parties(docket.case))
+    first, second = clock_events(docket.case, changes, docket.around)
     assert isinstance(first.event, ClockStarted)
     assert first.event == second.event
     assert (len(first.addressee), len(second.addressee)) == (64, 8)
