@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,9 +23,10 @@ from services.runtime.health import Checks, HealthServer
 from services.runtime.logging import configure
 from services.runtime.metrics import Metrics
 from services.runtime.proposals import Proposer
-from services.runtime.room_process import CHECKS, Parts, RoomProcess, RoomSettings, serve
+from services.runtime.room_process import CHECKS, Figures, Parts, RoomProcess, RoomSettings, serve
 from services.runtime.topics import Topics
 
+_FIGURES = {"transfers": "services.transfers.figures"}
 _MEMBERS_WAIT_S = 2.0
 _REGISTRY_TIMEOUT_S = 3.0
 
@@ -84,15 +86,22 @@ async def _run(room: Room[Any], store_sql: str, settings: RoomSettings) -> None:
         settings.librdkafka(), topics, schema_of=released.with_digest, root=parse_public(settings.root_key or "")
     )
     world = FollowedMembers(follower)
+    figures = figures_of(room, metrics, lambda: follower.require().latest)
     checks.probe("members", world.ask)
     registry = SchemaRegistry(settings.registry_url, timeout_s=_REGISTRY_TIMEOUT_S)
     proposer = Proposer(room.name, topics, signer, released.named, registry.id_of)
-    parts = Parts(settings, world, proposer, released.with_digest, checks, metrics, store_sql)
+    parts = Parts(settings, world, proposer, released.with_digest, checks, metrics, store_sql, figures)
     with HealthServer(settings.metrics_port, checks, metrics):
         follower.start()
         await serve(RoomProcess(room, parts))
         follower.stop()
         registry.close()
+
+
+def figures_of(room: Room[Any], metrics: Metrics, registry: Callable[[], Registry]) -> Figures | None:
+    """What the room tells of itself beside the figures of every room; None for most."""
+    where = _FIGURES.get(room.name)
+    return None if where is None else import_module(where).figures_for(metrics, registry)
 
 
 def read_signer(state_dir: Path, participant: str) -> Ed25519Signer:

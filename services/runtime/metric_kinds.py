@@ -23,7 +23,10 @@ CHECK = Label("check", 512)
 more than the 41 cities have with three organs each."""
 
 CODE = Label("code", 64)
+CITY = Label("city", 128)
+CLOCK = Label("clock", 128)
 FAMILY = Label("family", 16)
+KIND = Label("kind", 16)
 OUTCOME = Label("outcome", 16)
 PARTICIPANT = Label("participant", 1024)
 PARTITION = Label("partition", 128)
@@ -36,6 +39,7 @@ TARGET = Label("target", 256)
 
 FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 SLOW_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+DAYS_S = tuple(float(hours * 3600) for hours in (1, 4, 12, 24, 48, 72, 120, 168, 240, 360, 720, 1440, 2160, 4320, 8760))
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 

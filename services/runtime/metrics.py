@@ -17,9 +17,13 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from services.runtime.metric_kinds import (
     CHECK,
+    CITY,
+    CLOCK,
     CODE,
     COUNTS,
+    DAYS_S,
     FAMILY,
+    KIND,
     OUTCOME,
     PART,
     PARTICIPANT,
@@ -203,6 +207,13 @@ NODE_DISPUTED = Counter(
     "节点提出异议的投递完整性声明",
     (PARTICIPANT,),
 )
+NODE_COMPARED = Counter(
+    "node",
+    "compared_events",
+    "what the exchange told of clocks, compared with the node's own computation: same, differs, unknown (of a case not held whole)",
+    "交换告知的期限与节点自行计算的比对：一致、不一致、无法比对（案件材料不全）",
+    (PARTICIPANT, OUTCOME),
+)
 NODE_DELIVERED = Counter("node", "delivered_events", "receipts `delivered` signed", "已签发的送达回执", (PARTICIPANT,))
 NODE_COMMITTED = Counter("node", "committed_events", "receipts `committed` signed", "已签发的接收回执", (PARTICIPANT,))
 NODE_REJECTED = Counter(
@@ -274,6 +285,47 @@ ROOM_BEHIND = Gauge(
 )
 ROOM_RETRIES = Counter(
     "room", "batch_retries", "batches tried again because a part was away", "因依赖中断而重试的批次", (ROOM,)
+)
+
+_CLOCKS = (KIND, CITY, CLOCK)
+ROOM_OPEN_CLOCKS = Gauge(
+    "room",
+    "open_clocks",
+    "statutory clocks that have not ended, by the city of the organ that must act",
+    "未终结的法定期限（按应办理机关所在城市）",
+    _CLOCKS,
+)
+ROOM_WARNED_CLOCKS = Gauge(
+    "room", "warned_clocks", "clocks that run and whose end was warned of", "已预警、仍在计算的期限", _CLOCKS
+)
+ROOM_OVERDUE_CLOCKS = Gauge(
+    "room",
+    "overdue_clocks",
+    "clocks by whose end somebody should have acted; advisory ones and rights that lapsed are none",
+    "逾期未办的期限（不含仅供参考的期限和已失权的期限）",
+    _CLOCKS,
+)
+ROOM_PROVISIONAL_CLOCKS = Gauge(
+    "room",
+    "provisional_clocks",
+    "clocks whose end rests on days that no notice of the calendar has settled",
+    "届满时间暂定的期限（所依日历尚未发布）",
+    _CLOCKS,
+)
+ROOM_UNAPPLIED_CLOCKS = Gauge(
+    "room",
+    "unapplied_clocks",
+    "clocks that are provisional though the calendar of their end is published",
+    "日历已发布而届满时间仍为暂定的期限",
+    _CLOCKS,
+)
+ROOM_ACT_SECONDS = Histogram(
+    "room",
+    "act_seconds",
+    "time from the start of a clock to the act that stopped it",
+    "从期限起算到办结的时间",
+    _CLOCKS,
+    buckets=DAYS_S,
 )
 
 RELAY_PUBLISHED = Counter(

@@ -12,14 +12,16 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import Field
 
+from services.events.registry import Event
 from services.kernel.errors import Corrupt, Transient
+from services.runtime.background import begin
 from services.runtime.backlog import Backlog
 from services.runtime.faults import reach
 from services.runtime.faust_app import Consuming, FaustConsumer
@@ -47,6 +49,7 @@ _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 3.0
 _WATCH_S = 3.0
 _START_OVER_S = 1.0
+_LOOK_AGAIN_S = 60.0
 
 
 class RoomSettings(CommonSettings):
@@ -68,6 +71,18 @@ class Restart(Transient):
     code = "restart"
 
 
+class Figures(Protocol):
+    """What a room tells of itself in figures, beside the runner's own."""
+
+    def said(self, events: Iterable[Event]) -> None:
+        """Takes what the room has said, once it is stored; on the thread that folds, so it must not block."""
+        ...
+
+    def look(self, database: Database) -> float:
+        """Looks at the room's tables and tells; the seconds until the next time. May block; ``Transient`` in an outage."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What a room process is made of; the composition root fills it in."""
@@ -79,6 +94,7 @@ class Parts:
     checks: Checks
     metrics: Metrics
     store_sql: str = ""
+    figures: Figures | None = None
 
 
 class RoomProcess(Generic[S]):
@@ -101,6 +117,7 @@ class RoomProcess(Generic[S]):
             schema_of=parts.schema_of,
             metrics=parts.metrics,
             clock=clock,
+            said=None if parts.figures is None else parts.figures.said,
         )
         self._ticker = Ticker(
             self._runner,
@@ -138,7 +155,8 @@ class RoomProcess(Generic[S]):
         )
         log.info("room starts", room=self._room.name, worker=slot.name)
         self._parts.checks.passed("fold")  # nothing has failed; a log without entries brings no batch to say so
-        tasks = [asyncio.ensure_future(work) for work in (consumer.run(), self._watch(), self._tick(), self._stopped())]
+        works = (consumer.run(), self._watch(), self._tick(), self._tell_figures(), self._stopped())
+        tasks = [asyncio.ensure_future(work) for work in works]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -225,6 +243,18 @@ class RoomProcess(Generic[S]):
                 await self._aside(self._ticker.tick)
             except Transient as error:
                 log.warning("tick waits", room=self._room.name, **words_of(error))
+        await asyncio.Event().wait()
+
+    async def _tell_figures(self) -> None:
+        """On a thread of its own that is given up at the end: a look may take seconds, and neither ticks nor a stop wait for it."""
+        while self._parts.figures is not None:
+            rest_s = _LOOK_AGAIN_S
+            try:
+                look = begin(self._parts.figures.look, self._database)
+                rest_s = await asyncio.shield(asyncio.wrap_future(look))
+            except Transient as error:
+                log.warning("figures wait", room=self._room.name, **words_of(error))
+            await asyncio.sleep(rest_s)
         await asyncio.Event().wait()
 
     async def _watch(self) -> None:

@@ -15,10 +15,11 @@ A tick is steps 3 to 5 for states whose due time has come. Nothing here knows Fa
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from services.events.registry import Event
 from services.kernel.ports import Clock
 from services.runtime.faults import reach
 from services.runtime.fold import Room, World
@@ -72,7 +73,9 @@ class Runner(Generic[S]):
         schema_of: SchemaOf,
         metrics: Metrics,
         clock: Clock,
+        said: Callable[[Iterable[Event]], None] | None = None,
     ) -> None:
+        """``said`` is told what was emitted, once it is stored: for figures, which may miss what a crash took."""
         self.room = room
         self._database = database
         self._world = world
@@ -81,6 +84,7 @@ class Runner(Generic[S]):
         self._metrics = metrics
         self._clock = clock
         self._store = Store(room.name)
+        self._said = said
 
     def fold(self, batch: Sequence[RawRecord]) -> Done:
         """Steps 1 to 5 for a batch. Gaps are reported, and what came before them is stored."""
@@ -105,6 +109,7 @@ class Runner(Generic[S]):
             self._store.save_positions(connection, checked.positions)
             reach("room.store")
         reach("room.commit")
+        self._tell(outcome)
         self._count(checked, len(outcome.emissions), time.monotonic() - started)
         return Done(len(checked.entries), checked.skipped, len(outcome.emissions), checked.gaps)
 
@@ -121,6 +126,7 @@ class Runner(Generic[S]):
             self._save(connection, outcome, loaded)
             reach("room.tick.store")
         reach("room.tick.commit")
+        self._tell(outcome)
         self._metrics.add(ROOM_TICKS, len(outcome.states), room=self.room.name)
         self._metrics.add(ROOM_EMITTED, len(outcome.emissions), room=self.room.name)
         return len(found)
@@ -146,6 +152,10 @@ class Runner(Generic[S]):
             connection, {key: self._encoded(state) for key, state in outcome.states.items()}, loaded
         )
         self._store.append_outbox(connection, proposals)
+
+    def _tell(self, outcome: Outcome[S]) -> None:
+        if self._said is not None:
+            self._said(told.emission.event for told in outcome.emissions)
 
     def _encoded(self, state: S | None) -> State | None:
         return None if state is None else (self.room.encode(state), self.room.due_of(state))

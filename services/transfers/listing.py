@@ -138,6 +138,13 @@ def clocks_sql(asked: ClockQuery, tables: Transfers, rules: ClockRules) -> State
     return _CLOCKS.format(cases=" and ".join(cases), clocks=" and ".join(clocks)), given
 
 
+def standing_sql() -> str:
+    """How many clocks have not ended, by kind, rule and organ that must act (null: one outside): open, warned of, expired and not
+    advisory, provisional, and provisional though the end lies before ``settled``.
+    """
+    return _STANDING
+
+
 def read_cases(rows: Iterable[tuple[Any, ...]]) -> list[Case]:
     """The cases of what ``cases_sql`` gives."""
     return [decode(state) for (state,) in rows]
@@ -189,6 +196,19 @@ OPEN_CLOCKS = """
         rule text, number int, told_state text, due_at bigint, warned boolean, provisional boolean, advisory boolean)
     where {cases}"""
 """The clocks of the cases that ``cases`` says, with what is asked of them; those that have ended too."""
+
+_STANDING = f"""
+    select found.kind, found.rule, acts.participant, count(*), count(*) filter (where told_state = 'running' and warned),
+        count(*) filter (where told_state = 'expired' and advisory is not true), count(*) filter (where provisional),
+        count(*) filter (where provisional and due_at < %(settled)s)
+    from ({OPEN_CLOCKS.format(cases="transfers.marks(s.state) && %(marks)s::text[]")}) as found
+    left join lateral (
+        select p.participant from jsonb_to_recordset(found.parts) as p (role text, participant text, outside boolean)
+        join unnest(%(act_kinds)s::text[], %(act_rules)s::text[], %(act_roles)s::text[]) as acts (kind, rule, role) using (role)
+        where acts.kind = found.kind and acts.rule = found.rule and p.outside is not true
+    ) as acts on true
+    where told_state in ('running', 'suspended', 'expired')
+    group by 1, 2, 3"""  # noqa: S608
 
 _PROVISIONAL = "provisional"
 _TOLD = "transfers.marks(s.state) && %(told)s::text[]"

@@ -13,7 +13,7 @@ from services.runtime import metrics as m
 
 SERVICES = Path(m.__file__).resolve().parents[1]
 UNITS = {
-    *("seconds", "bytes", "checkpoints", "cosignatures", "logs", "views"),
+    *("seconds", "bytes", "checkpoints", "clocks", "cosignatures", "logs", "views"),
     *("authentications", "breakers", "checks", "entries", "events", "failures", "gaps", "letters", "parts", "polls"),
     *("records", "requests", "restarts", "retries", "signatures", "states"),
 }
