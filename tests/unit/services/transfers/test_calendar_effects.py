@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from services.cases.fold import Around, Said, step
 from services.cases.state import Case
+from services.events.member import CalendarHoliday
 from services.events.transfer import CalendarApplied
 from services.kernel.instants import parse_day
 from services.members.calendars import with_notice
@@ -58,6 +59,17 @@ def test_a_case_is_found_until_the_calendar_was_applied_to_it() -> None:
     done = applied(asked(), with_2027())
     assert told(done.clocks[0]) == Standing(MOVED, "running", False)
     assert waiting([done], with_2027(), YEAR_END + 2 * DAY) == []
+
+
+def test_an_end_that_stays_where_it_was_and_is_settled_now_is_found_too() -> None:
+    october = CalendarHoliday(
+        name_zh="国庆节", name_en="x", first_on=parse_day("2027-10-01"), last_on=parse_day("2027-10-03")
+    )
+    world = around()
+    calendar = with_notice(world.registry.calendar, notice(holidays=(october,)))
+    (shift,) = shifts_of(asked(), replace(world, registry=replace(world.registry, calendar=calendar)), YEAR_END + HOUR)
+    assert (shift.before.due_at, shift.before.provisional) == (shift.after.due_at, True) == (DUE, True)
+    assert not shift.after.provisional
 
 
 def test_a_calendar_that_is_the_one_it_was_judged_by_moves_nothing() -> None:
