@@ -12,6 +12,7 @@ from typing import Any
 from services.codec.schema import EventSchema
 from services.codec.statement import Statement
 from services.events.member import ExchangeFounded, Flow
+from services.events.transfer import TransferMoved, TransferOpened
 from services.kernel.errors import Refused
 from services.kernel.parties import is_exchange_part
 from services.members.fixed_rules import FIXED_RULES, check_founding
@@ -20,6 +21,7 @@ from services.members.recipients import Recipient, addressed
 from services.members.registry import Agreement, Participant, Registry
 
 PUBLIC_REPORT = "public_report"
+OF_A_CASE = frozenset({TransferOpened.TYPE, TransferMoved.TYPE})
 
 
 def deliveries(
@@ -113,6 +115,8 @@ def _under_agreement(
         )
     if value.get("subtype") == PUBLIC_REPORT:
         return ()  # domain B5: the reporter is told where to go, the report goes to no other organ
+    if statement.type in OF_A_CASE and statement.addressee == "-":
+        return ()  # a case may have an organ outside the exchange as its one other party; whom it must tell, the case decides
     if statement.addressee != "-":
         recipients = [
             _named(registry, agreement, source, name, statement, admitted_ms) for name in statement.addressees

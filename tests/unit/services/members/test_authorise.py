@@ -8,7 +8,7 @@ import pytest
 from services.codec.statement import Statement
 from services.events import to_value, transfer
 from services.events.clue import ClueAccepted, ClueReported, ClueResultReturned
-from services.events.member import ParticipantSuspended
+from services.events.member import Flow, ParticipantSuspended
 from services.events.notice import NoticeEvent
 from services.events.receipt import Delivered, OutcomesRecorded, StepMissing
 from services.kernel.errors import Refused
@@ -150,6 +150,14 @@ def test_a_public_report_goes_to_no_other_organ_even_when_one_is_named() -> None
     value = to_value(clue(subtype="public_report"))
     assert ask(statement(), value) == ()
     assert ask(statement(addressee=HANGZHOU), value) == ()
+
+
+def test_a_case_whose_one_other_party_is_no_member_is_addressed_to_nobody_and_admitted() -> None:
+    flows = (Flow(type=transfer.TransferOpened.TYPE, from_organ="market_regulator", to_organ="market_regulator"),)
+    agreed = proposed(agreement="outside", flows=flows)
+    signatures = (Said(signed(agreed), source=name) for name in (NANJING, HANGZHOU))
+    registry = told(town(), Said(agreed), *signatures)
+    assert ask(statement(transfer.TransferOpened.TYPE, agreement="outside@1"), {}, registry) == ()
 
 
 @pytest.mark.parametrize(
