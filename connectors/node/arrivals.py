@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from connectors.kit import dead_letters
 from connectors.kit.shapes import OutgoingRefused
-from connectors.node import completeness, deliveries, notices, outbox, places, receipts
+from connectors.node import case_entries, completeness, deliveries, notices, outbox, places, receipts
 from connectors.node.deliveries import Delivery
 from connectors.node.journal import Change
 from connectors.node.numbering import Gap, Numbers, Place
@@ -58,6 +59,8 @@ class Arrived:
     gap: Gap | None = None
     ids: list[tuple[str, str | None]] = field(default_factory=list)
     disputed: list[CompletenessDisputed] = field(default_factory=list)
+    of_cases: int = 0
+    """Entries of cases and what was told of their clocks."""
 
 
 class Arrivals:
@@ -125,6 +128,7 @@ class Arrivals:
                 deliveries.insert(change.db, replace(row, receipted=False))
             return
         arrived.delivered += 1
+        arrived.of_cases += case_entries.keep_copy(change.db, self._site.participant, found)
         arrived.ids.append((row.id, row.trace))
         change.receipts.append(receipts.delivered(row.reported(), now_ms, node=self._node, withheld=found.withheld))
         if row.target is None and self._site.city is not None:
@@ -207,10 +211,20 @@ class Arrivals:
     def _settle(self, change: Change, found: VerifiedOutcomes, now_ms: int, arrived: Arrived) -> None:
         for item in found.value["outcomes"]:
             outcome = _outcome(item)
+            self._settle_case(change, outcome, item["outcome"], found.time_ms)
             settled = outbox.settle(change.db, self._site.participant, outcome)
             if settled is not None and not outcome.admitted:
                 arrived.refused += 1
                 refuse(change, self._site, settled, outcome, now_ms)
+
+    def _settle_case(self, change: Change, outcome: Outcome, word: str, at_ms: int) -> None:
+        """An own event of a case has its place in the log now, or will have none. A repeat ("duplicate") says nothing of when it was."""
+        own = self._site.participant
+        if word == "admitted" and outcome.log is not None and outcome.seq is not None:
+            if case_entries.admitted(change.db, own, outcome.event, outcome.log, outcome.seq, at_ms) is not None:
+                dead_letters.wake_unknown(change.db, self._site.connector)
+        elif not outcome.admitted:
+            case_entries.refused(change.db, own, outcome.event)
 
     def _keep_unverified(self, change: Change, copy: Copy, found: Unverified, now_ms: int) -> None:
         change.db.execute(

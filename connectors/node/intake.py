@@ -17,32 +17,40 @@ from typing import Any, Final
 from connectors.kit import dead_letters
 from connectors.kit.dead_letters import FROM_CITY, Letter
 from connectors.kit.dialect import Dialect
-from connectors.kit.mapping import Inward, draft
+from connectors.kit.mapping import Inward, draft, subject_of
 from connectors.kit.paths import MISSING, lookup
 from connectors.kit.port import Document, Page
 from connectors.kit.shapes import OutgoingRefused
-from connectors.node import deliveries, happenings, notices, outbox, places
+from connectors.node import case_entries, deliveries, happenings, notices, outbox, places
+from connectors.node.casebook import Casebook
 from connectors.node.happenings import Happening
 from connectors.node.journal import Change
 from connectors.node.sealing import Happened, Sealer
 from connectors.node.site import Site
 from services.kernel.errors import Refused, Transient
+from services.kernel.families import family_of
 
 UNKNOWN_REFERENCE: Final = "unknown-reference"
 NO_MAPPING: Final = "no-mapping"
 CHANGED: Final = "changed"
 NO_KEY: Final = "no-key"
 _MAX_KEY: Final = 128
+_CASES: Final = "transfers"
 
 
 class HoldPage(Transient):
     """A happening answers a reference that may be that of a push which is still undecided: look again in a moment."""
 
 
+class HoldRest(HoldPage):
+    """A happening is of a case of which an own event has no outcome yet: what stands before it in the page is taken."""
+
+
 @dataclass(slots=True)
 class Taken:
-    """What a page came to."""
+    """What a page came to. ``held``: only its beginning was taken, and it must be looked at again."""
 
+    held: bool = False
     events: int = 0
     known: int = 0
     ignored: int = 0
@@ -60,17 +68,23 @@ class Hold:
 class Intake:
     """Takes the pages of one site. Not shared between threads at a time."""
 
-    def __init__(self, site: Site, dialect: Dialect, sealer: Sealer) -> None:
+    def __init__(self, site: Site, dialect: Dialect, sealer: Sealer, book: Casebook | None = None) -> None:
         self._site = site
         self._dialect = dialect
         self._sealer = sealer
+        self._book = book
         self._hold: Hold | None = None
+        self._case_hold_ms: int | None = None
 
     def take(self, change: Change, page: Page, now_ms: int) -> Taken:
-        """Stores the page and its cursor; ``HoldPage`` (and nothing stored) when it must be looked at again."""
+        """Stores the page and its cursor; ``HoldPage`` (and nothing stored) when it must be looked at again.
+
+        Of a page that is held for a case its beginning is stored, not the cursor: the next pull finds that part known.
+        """
         taken = self._take(change, [(item, None) for item in page.items], now_ms)
-        places.move(change.db, places.pull_name(self._site.connector), page.cursor)
-        self._hold = None
+        if not taken.held:
+            places.move(change.db, places.pull_name(self._site.connector), page.cursor)
+        self._hold, self._case_hold_ms = None, None
         return taken
 
     def redrive(self, change: Change, now_ms: int) -> Taken:
@@ -91,6 +105,11 @@ class Intake:
                 if letter is None and self._is_known(change, key, digest, taken):
                     continue
                 one = self._one(change, item, key, now_ms, may_hold=letter is None)
+            except HoldRest:
+                if not (happened or taken.ignored or taken.dead):
+                    raise
+                taken.held = True
+                break
             except Refused as error:
                 self._set_aside(change, item, key, digest, error, now_ms, taken)
                 continue
@@ -103,6 +122,8 @@ class Intake:
                 taken.ignored += 1
             else:
                 happened.append(one)
+                schema, value, drafted = one.sealed
+                case_entries.keep_sent(change.db, drafted, schema.name, value)
         # (6) signed at once, stored
         if happened:
             rows = self._sealer.seal_happenings(self._site.participant, self._site.connector, happened)
@@ -141,8 +162,42 @@ class Intake:
             "item": key,
             "answered": self._answered(change, inward, item, now_ms if may_hold else None),
         }
-        # (4) mapped, (5) id and statement
-        return self._sealer.prepare(self._site.participant, key, draft(inward, item, known))
+        if family_of(inward.type) != _CASES:
+            # (4) mapped, (5) id and statement
+            return self._sealer.prepare(self._site.participant, key, draft(inward, item, known))
+        return self._of_case(change, inward, item, key, known, now_ms if may_hold else None)
+
+    def _of_case(
+        self,
+        change: Change,
+        inward: Inward,
+        item: Document,
+        key: str,
+        known: dict[str, Any],
+        hold_from_ms: int | None,
+    ) -> Happened:
+        """Steps 4 and 5 of a happening of a case; while an own event of the case has no outcome it may not be known whom to tell."""
+        own, subject = self._site.participant, subject_of(inward, item, known)
+        is_pending = subject is not None and case_entries.is_pending(change.db, own, subject)
+        if is_pending and hold_from_ms is not None:
+            self._hold_case(hold_from_ms)
+        if self._book is not None and subject is not None:
+            known = {**known, "case": self._book.known(own, case_entries.entries(change.db, own, subject))}
+        try:
+            drafted = draft(inward, item, known)
+        except Refused as error:
+            if is_pending:
+                raise _unknown_case() from error
+            raise
+        if is_pending and drafted.addressee == "-":
+            raise _unknown_case()
+        return self._sealer.prepare(own, key, drafted)
+
+    def _hold_case(self, now_ms: int) -> None:
+        if self._case_hold_ms is None:
+            self._case_hold_ms = now_ms + round(self._site.pace.hold_s * 1000)
+        if now_ms < self._case_hold_ms:
+            raise HoldRest("a happening is of a case of which an own event has no outcome yet")
 
     def _answered(
         self, change: Change, inward: Inward, item: Document, hold_from_ms: int | None
@@ -204,6 +259,10 @@ class Intake:
         )
         notices.store(change, self._site, notice, now_ms)
         taken.dead.append(letter)
+
+
+def _unknown_case() -> Refused:
+    return Refused(UNKNOWN_REFERENCE, "the case is not known before the own event that opens it is admitted")
 
 
 def _digest(item: Document) -> bytes:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 from connectors.node.gateway import Gateway
 from connectors.node.site import wait_for
 from connectors.node.telling import Teller
 from connectors.node.verify import LATEST, MembersBehind
+from services.codec.envelope import Envelope
 from services.kernel.errors import Transient
 from services.members.history import History
 from services.members.registry import Registry
 
 CHECK = "members"
+Keep = Callable[[int, Sequence[Envelope]], Awaitable[None]]
+"""Stores verified records, the first of which has that number."""
 
 
 class Members:
     """Asks again every ``poll_s``, and at once when somebody needs more. ``Corrupt`` when an entry does not verify: the node stops."""
 
     def __init__(
-        self, gateway: Gateway, history: History, participant: str, teller: Teller, poll_s: float = 5.0
+        self,
+        gateway: Gateway,
+        history: History,
+        participant: str,
+        teller: Teller,
+        poll_s: float = 5.0,
+        keep: Keep | None = None,
     ) -> None:
         self._gateway = gateway
         self._history = history
         self._participant = participant
         self._teller = teller
         self._poll_s = poll_s
+        self._keep = keep
         self._wanted = asyncio.Event()
         self._grown = asyncio.Condition()
         self._reading = asyncio.Lock()
@@ -71,9 +82,12 @@ class Members:
     async def once(self) -> bool:
         """Reads one page; whether it brought anything."""
         async with self._reading:
-            page = await self._gateway.members(self._participant, self._history.size)
+            start = self._history.size
+            page = await self._gateway.members(self._participant, start)
             for envelope in page.envelopes:
                 self._history.append(envelope)
+            if page.envelopes and self._keep is not None:
+                await self._keep(start, page.envelopes)
         if page.envelopes:
             async with self._grown:
                 self._grown.notify_all()

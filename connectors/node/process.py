@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from connectors.kit.auth import ClientCredentials, HeaderMaker, HmacHeader, NoProof, StaticToken
 from connectors.kit.breaker import Breaker
 from connectors.kit.dialect import load_dialect
+from connectors.node import members_log
 from connectors.node.arrivals import Arrivals
+from connectors.node.case_watch import CaseWatch
+from connectors.node.casebook import Casebook, load_laws
 from connectors.node.config import (
     City,
     Member,
@@ -45,6 +49,7 @@ from connectors.node.verify import LATEST, Verifier
 from connectors.node.witness import Witness
 from connectors.rest.city import RestCity
 from connectors.rest.system import compile_system
+from services.codec.envelope import Envelope
 from services.codec.http import AsyncHttpClient
 from services.codec.keys import Ed25519Signer
 from services.codec.released import load_released
@@ -150,10 +155,12 @@ async def run(config: NodeConfig, around: Surroundings, stop: asyncio.Event | No
         gateway = Gateway(AsyncHttpClient(url, timeout_s=30, connections=4 * len(sites) + 4), exchange, signers, clock)
         schemas = Schemas(released)
         history = History(log=f"{Topics(exchange).log('members')}/0", schema_of=schemas.with_digest, root=root)
-        members = Members(gateway, history, sites[0].participant, teller, config.node.members_poll_s)
+        keep = partial(_keep_members, journal)
+        members = Members(gateway, history, sites[0].participant, teller, config.node.members_poll_s, keep)
+        book = Casebook(load_laws(), history)
         loops: list[Loop] = [members.run]
         for site in sites:
-            loops += _loops(config, site, gateway, journal, members, schemas, sealer, teller, clock, entropy)
+            loops += _loops(config, site, gateway, journal, members, schemas, sealer, book, teller, clock, entropy)
         bells = tuple(site.bells.outbox for site in sites)
         if config.witness.enabled:
             own = {member.id: read_signer(config, member) for member in config.participants}
@@ -188,6 +195,7 @@ def _loops(
     members: Members,
     schemas: Schemas,
     sealer: Sealer,
+    book: Casebook,
     teller: RuntimeTeller,
     clock: Clock,
     entropy: SystemEntropy,
@@ -203,6 +211,7 @@ def _loops(
         clock=clock,
         entropy=entropy,
         teller=teller,
+        watch=CaseWatch(site.participant, journal, members, book, teller),
         page_size=config.node.page_size,
         wait_s=config.node.inbox_wait_s,
     )
@@ -212,9 +221,13 @@ def _loops(
         pusher = Pusher(
             site, site.city, site.dialect, journal, clock, entropy, teller, breaker, monotonic_s=time.monotonic
         )
-        intake = Intake(site, site.dialect, sealer)
+        intake = Intake(site, site.dialect, sealer, book)
         loops += [pusher.run, Puller(site, site.city, intake, journal, clock, entropy, teller).run]
     return loops
+
+
+async def _keep_members(journal: Journal, start: int, envelopes: Sequence[Envelope]) -> None:
+    await journal.change(lambda change: members_log.keep(change.db, start, envelopes))
 
 
 def _witness(

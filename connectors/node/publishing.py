@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from connectors.kit.retry import Backoff, chance
-from connectors.node import outbox
+from connectors.node import case_entries, outbox
 from connectors.node.arrivals import refuse
 from connectors.node.gateway import Gateway, GatewayAway, Published, Took
 from connectors.node.journal import Change, Journal
@@ -112,6 +112,7 @@ class Publisher:
                 message_en=fault.detail,
             )
             settled = outbox.settle(change.db, self.site.participant, outcome)
+            case_entries.refused(change.db, self.site.participant, outcome.event)
             if settled is not None:
                 refuse(change, self.site, settled, outcome, now_ms)
                 self.teller.warning("the gateway refused an event", event_id=settled.id, code=fault.code)

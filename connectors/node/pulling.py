@@ -76,6 +76,8 @@ class Puller:
         self.teller.reach("node.after_intake")
         self.teller.count("pulled_records_total", len(page.items), target=self.city.name)
         self._tell(taken)
+        if taken.held:
+            raise HoldPage("the rest of a page waits for the outcome of an own event")
         await self.city.ack(page.cursor)
         return page.more
 

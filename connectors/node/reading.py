@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from connectors.kit.retry import Backoff, chance
 from connectors.node import places
 from connectors.node.arrivals import NOT_SUPPORTED, Arrivals, Arrived, Judged
+from connectors.node.case_watch import CaseWatch
 from connectors.node.gateway import Gateway, GatewayAway
 from connectors.node.journal import Journal
 from connectors.node.members import Members
@@ -44,6 +45,7 @@ class InboxReader:
     clock: Clock
     entropy: Entropy
     teller: Teller
+    watch: CaseWatch | None = None
     page_size: int = 500
     wait_s: int = 20
     gather_s: float = 0.01
@@ -60,6 +62,8 @@ class InboxReader:
 
     async def run(self) -> None:
         """Reads for ever; everything transient is tried again."""
+        if self.watch is not None:
+            await self.watch.look()
         while True:
             try:
                 arrived = await self.once()
@@ -111,6 +115,8 @@ class InboxReader:
         )
         self.teller.reach("node.after_store")
         self._tell(arrived)
+        if self.watch is not None and arrived.of_cases:
+            await self.watch.look()
         return arrived
 
     async def _judge(self, copies: Sequence[Copy]) -> list[Judged]:

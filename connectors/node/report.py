@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.kit import dead_letters
 from connectors.kit.dead_letters import TO_CITY
-from connectors.node import deliveries, happenings, outbox, witness_store
+from connectors.node import case_entries, deliveries, happenings, outbox, witness_store
 from connectors.node.config import NodeConfig
 from connectors.node.journal import open_database
 from services.kernel.errors import BadSettings
@@ -33,7 +33,7 @@ def opened(path: Path, *, read_only: bool = True) -> Iterator[sqlite3.Connection
 
 def status(config: NodeConfig, db: sqlite3.Connection) -> dict[str, Any]:
     """Per participant what came, what went and where reading stands; totals of what a person should look at."""
-    sent, came, told = outbox.counts(db), deliveries.counts(db), happenings.counts(db)
+    sent, came, told, clocks = outbox.counts(db), deliveries.counts(db), happenings.counts(db), case_entries.counts(db)
     participants = {}
     for member in config.participants:
         connector = config.connector_name(member) if member.city is not None else None
@@ -43,6 +43,7 @@ def status(config: NodeConfig, db: sqlite3.Connection) -> dict[str, Any]:
             "outbox": sent.get(member.id, {}),
             "deliveries": came.get(member.id, {}),
             "happenings": told.get(connector or "", {}),
+            "clocks_compared": clocks.get(member.id, {}),
             "numbers": {str(log): int(following) for log, following in numbers},
             "oldest_pending_ms": _oldest_pending(db, member.id),
         }

@@ -175,3 +175,46 @@ create table if not exists split_views (
   reason       text,                         -- why an operator cleared it
   unique (origin, seen_note, offered_note)
 );
+
+-- entries of the cases that a participant has a part in, sent or received; codes and instants, no content
+create table if not exists case_entries (
+  participant text not null,
+  event       text not null,
+  type        text not null,
+  source      text not null,
+  addressees  text not null,
+  recipients  text not null,                 -- of an own event its addressees: whoever else had a copy is not known here
+  subject     text not null,
+  agreement   text not null,
+  time_ms     integer not null,
+  value       text not null,                 -- JSON; of text only that there was some
+  log         text,                          -- null until the outcome of an own event came
+  seq         integer,
+  admitted_ms integer,
+  members     integer,                       -- null for an own event: its outcome does not say it
+  primary key (participant, event)
+) without rowid;
+create index if not exists case_entries_of on case_entries (participant, subject, seq);
+
+-- what the exchange told of the clocks of these cases, compared with what the node computes itself
+create table if not exists clock_notices (
+  participant text not null,
+  event       text not null,
+  type        text not null,
+  subject     text not null,
+  clock       text not null,
+  cause       text not null,
+  time_ms     integer not null,
+  verdict     text not null,
+  actors      text not null,
+  state       text not null default 'new' check (state in ('new', 'same', 'differs', 'unknown')),
+  primary key (participant, event)
+) without rowid;
+create index if not exists clock_notices_of on clock_notices (participant, subject);
+create index if not exists clock_notices_new on clock_notices (participant, subject) where state = 'new';
+
+-- the members log as the node verified it: by it a case can be computed anew without asking anybody
+create table if not exists members_log (
+  seq      integer primary key,
+  document blob not null                     -- structured CloudEvent with its entry
+);

@@ -68,10 +68,11 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedOutcomes:
-    """An outcome record of admission, proved: numbers are those of the ``.in`` partition."""
+    """An outcome record of admission, proved: numbers are those of the ``.in`` partition, the time is when it admitted."""
 
     numbered: Numbered
     value: dict[str, Any]
+    time_ms: int
 
 
 class Verifier:
@@ -131,7 +132,7 @@ class Verifier:
         at[0] = 7
         if numbered.owner != self._participant or value["log"] != numbered.log:
             raise Refused("bad-entry", f"the outcomes are not those of {self._participant} in {numbered.log}")
-        return VerifiedOutcomes(numbered, value)
+        return VerifiedOutcomes(numbered, value, envelope.statement.time_ms)
 
     def _content(
         self, envelope: Envelope, text: bytes, registry: Registry, at: list[int]

@@ -11,6 +11,7 @@ COMMANDS = {
     "export": "services.commands.audit_export",
     "fsck": "services.commands.audit_fsck",
     "replay": "services.commands.audit_replay",
+    "verdicts": "services.commands.audit_verdicts",
     "verify": "services.commands.audit_verify",
     "verify-log": "services.commands.audit_verify_log",
 }

@@ -14,6 +14,7 @@ from rich.table import Table
 from connectors.node import report
 from connectors.node.config import NodeConfig, load_config
 from connectors.node.process import Surroundings, run
+from services.commands.node_cases import cases
 from services.kernel.errors import BadSettings
 from services.kernel.instants import format_instant
 from services.runtime.logging import configure
@@ -33,6 +34,9 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 @click.group("node")
 def command() -> None:
     """Run the node of a city: sign what its system tells, verify what comes, hand it on, sign the receipts."""
+
+
+command.add_command(cases)
 
 
 @command.command("run")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,10 @@ from typing import Any
 from connectors.kit.breaker import Breaker
 from connectors.kit.dialect import load_dialect
 from connectors.kit.port import FakeCity
+from connectors.node import members_log
 from connectors.node.arrivals import Arrivals
+from connectors.node.case_watch import CaseWatch
+from connectors.node.casebook import Casebook, load_laws
 from connectors.node.gateway import GatewayAway, Published, Took
 from connectors.node.intake import Intake
 from connectors.node.journal import Journal
@@ -29,12 +32,14 @@ from connectors.node.site import Pace, Site
 from connectors.node.telling import Notebook
 from connectors.node.verify import Verifier
 from connectors.node.wire import InboxPage, MembersPage, read_inbox, read_members
+from services.codec.envelope import Envelope
 from services.codec.strict_json import parse_json
 from services.kernel.ports import CountedEntropy
 from services.members.history import History
 from tests.unit.connectors.small_exchange import NAME, OPERATOR, RELEASED, SmallExchange, signer_of
 
 load_dialect = cache(load_dialect)
+laws = cache(load_laws)
 
 
 @dataclass
@@ -104,12 +109,17 @@ class Rig:
         self.journal = Journal(database, self.sealer.store_receipts)
         schemas = Schemas(RELEASED)
         history = History(log=f"{NAME}.members/0", schema_of=schemas.with_digest, root=signer_of(OPERATOR).public)
-        self.members = Members(self.gateway, history, participants[0], self.teller)
+        self.history = history
+        self.members = Members(self.gateway, history, participants[0], self.teller, keep=self._keep_members)
+        self.book = Casebook(laws(), history)
         self.schemas = schemas
         self.seats = {name: self._seat(name, pace or Pace()) for name in participants}
         bells = tuple(seat.site.bells.outbox for seat in self.seats.values())
         self.limits = Limits(self.journal, self.clock, self.teller, bells)
         self.resender = Resender(self.journal, self.clock, self.teller, bells)
+
+    async def _keep_members(self, start: int, envelopes: Sequence[Envelope]) -> None:
+        await self.journal.change(lambda change: members_log.keep(change.db, start, envelopes))
 
     def _seat(self, participant: str, pace: Pace) -> Seat:
         dialect = load_dialect(participant.partition(".")[0])
@@ -131,6 +141,7 @@ class Rig:
                 self.clock,
                 entropy,
                 self.teller,
+                CaseWatch(participant, self.journal, self.members, self.book, self.teller),
             ),
             publisher=Publisher(site, self.gateway, self.journal, self.clock, entropy, self.teller),
             pusher=Pusher(
@@ -145,7 +156,13 @@ class Rig:
                 monotonic_s=lambda: 0.0,
             ),
             puller=Puller(
-                site, city, Intake(site, dialect, self.sealer), self.journal, self.clock, entropy, self.teller
+                site,
+                city,
+                Intake(site, dialect, self.sealer, self.book),
+                self.journal,
+                self.clock,
+                entropy,
+                self.teller,
             ),
         )
 

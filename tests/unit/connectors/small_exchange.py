@@ -30,6 +30,7 @@ from services.events.member import (
     ParticipantRegistered,
 )
 from services.events.receipt import OutcomesRecorded
+from services.kernel.calendar_documents import load_calendar
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import Refused
@@ -38,6 +39,7 @@ from services.kernel.ids import uuid8
 from services.kernel.instants import format_instant
 from services.kernel.ports import CountedEntropy, SettableClock
 from services.members.authorise import deliveries
+from services.members.calendars import published
 from services.members.history import History
 from services.members.jurisdiction import routes_of
 from services.members.reading import body_digest
@@ -45,7 +47,7 @@ from services.members.reading import body_digest
 NAME = "small"
 RELEASED = load_released()
 TABLES = load_code_tables(SCHEMAS_DIR / "codes")
-OPERATOR, ADMISSION = "exchange.operator", "exchange.admission"
+OPERATOR, ADMISSION, TRANSFERS = "exchange.operator", "exchange.admission", "exchange.transfers"
 NANJING, HANGZHOU, SUZHOU = "320100.market_regulator", "330100.market_regulator", "320500.market_regulator"
 AGREEMENT = "yrd-enforcement@1"
 SEEN = ("reporter", "reporter_phone")
@@ -54,6 +56,8 @@ _CLUES = tuple(
     f"cn.ipx.clue.{name}"
     for name in ("ClueReported", "ClueAccepted", "ClueReturned", "ClueVerified", "ClueFiled", "ClueNotFiled")
 )
+
+_TRANSFERS = ("cn.ipx.transfer.TransferOpened", "cn.ipx.transfer.TransferMoved")
 
 
 def signer_of(participant: str) -> Ed25519Signer:
@@ -76,6 +80,7 @@ class SmallExchange:
     partitions: int = 4
     inboxes: dict[str, list[dict[str, str]]] = field(default_factory=lambda: defaultdict(list))
     admitted: list[Envelope] = field(default_factory=list)
+    logged: list[Envelope] = field(default_factory=list)
     proposed: list[Envelope] = field(default_factory=list)
     refuse_subjects: str = "BAD"
 
@@ -103,7 +108,7 @@ class SmallExchange:
                 title_en="small",
             )
         )
-        for participant in (ADMISSION, "exchange.clues", *self.participants):
+        for participant in (ADMISSION, "exchange.clues", TRANSFERS, *self.participants):
             self.join(participant)
         flows = tuple(
             Flow(
@@ -114,7 +119,7 @@ class SmallExchange:
                 delivered_within_s=60,
                 committed_within_s=self.committed_within_s,
             )
-            for event_type in _CLUES
+            for event_type in (*_CLUES, *_TRANSFERS)
         )
         body = self.say(
             AgreementProposed(
@@ -236,6 +241,7 @@ class SmallExchange:
             self.inboxes[line.recipient].append(envelope_to_structured(copy))
         self._seen[statement.id] = (digest, log, seq)
         self.admitted.append(envelope)
+        self.logged.append(replace(envelope, entry=entry))
 
     def _number(self, owner: str, place: str) -> int:
         self._numbers[owner, place] += 1
@@ -270,6 +276,12 @@ class SmallExchange:
         """The body of a members page."""
         items = [envelope_to_structured(envelope) for envelope in self.members[after:]]
         return json.dumps({"items": items, "next": after + len(items)}).encode()
+
+    def publish(self, year: int) -> None:
+        """The notices of a shipped calendar year are on the members log."""
+        for held in load_calendar(SCHEMAS_DIR / "codes" / "calendars").years:
+            for notice in held.notices if held.year == year else ():
+                self.say(published(held.year, notice))
 
     def types_admitted(self, *names: str) -> list[Envelope]:
         """Admitted events of these types (last word of the name), in order."""

@@ -1,0 +1,207 @@
+"""The node's own computation of its cases: folded from its own copies by the rules of the release, and compared with what it was told.
+
+Nothing of it comes from the exchange's answers: entries are signed by organs and admission, the members log is verified from the root
+key, tables and clock rules came with the release. So a city notices when the exchange computes otherwise. Pure but for the members
+log that it looks into; ``case_entries.py`` keeps the rows. Numbered steps of a fold:
+
+1 Only a case that the node holds from its opening on: who came in later has not seen what the clocks run from.
+2 Each entry by the registry of the size that admission used. An outcome does not say that size: it is how much of the members log had been
+  admitted by then, and no less or more than the entries around it name.
+3 Then the ticks that are due; what they tell has the ids that the exchange's notices must have.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import rfc8785
+
+from connectors.node.case_entries import DIFFERS, SAME, UNKNOWN, CaseEntry, ClockNotice
+from services.cases.clocks import ORDINALS
+from services.cases.documents import load_transfers
+from services.cases.fold import Around, ClockChange, Said, due_of, ripe, step
+from services.cases.possibilities import parties
+from services.cases.state import Case
+from services.cases.table import Transfers
+from services.cases.view import verdict_document
+from services.events.notice import ClockVerdict
+from services.events.transfer import TransferOpened
+from services.kernel.clock_documents import load_clock_rules
+from services.kernel.clock_rules import ClockRules
+from services.kernel.data import SCHEMAS_DIR
+from services.kernel.errors import Transient
+from services.kernel.ids import uuid8
+from services.kernel.instants import parse_instant
+from services.kernel.verdict import Verdict
+from services.members.history import History
+
+ROOM: Final = "transfers"
+_ALL: Final = 1 << 40
+_GROUPS: Final = 2
+"""Into how many events what is told of one change is parted at most: a case has no more parties than two lists of addressees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """Kinds of transfer and clock rules."""
+
+    tables: Transfers
+    rules: ClockRules
+
+
+def load_laws(codes: Path = SCHEMAS_DIR / "codes") -> Laws:
+    """Those of the release. ``BadSettings`` when they do not hold together; reads two files."""
+    rules = load_clock_rules(codes / "clocks.toml")
+    return Laws(load_transfers(codes / "transfers.toml", rules), rules)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A case as the node computes it, and all that changed of its clocks on the way."""
+
+    case: Case
+    changes: tuple[ClockChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A notice, and how it stands to the node's own computation; ``own`` is the node's verdict where there is one."""
+
+    notice: ClockNotice
+    state: str
+    own: ClockVerdict | None
+
+
+@dataclass(slots=True)
+class Casebook:
+    """Folds and compares. ``MembersBehind`` and ``Corrupt`` of the history are the caller's matter."""
+
+    laws: Laws
+    history: History
+    _admitted: list[int] = field(default_factory=list, init=False, repr=False)
+
+    def case(self, entries: Sequence[CaseEntry], until_ms: int = -1) -> Computed | None:
+        """The case after these entries, with the ticks up to that time; None when there is none, or its beginning is not here."""
+        if not entries or entries[0].type != TransferOpened.TYPE:  # (1)
+            return None
+        case: Case | None = None
+        changes: list[ClockChange] = []
+        for entry, size in zip(entries, self._sizes(entries), strict=True):  # (2)
+            done = step(case, _said(entry, size), self._around(size, case))
+            case = done.case
+            changes += done.changes
+        assert case is not None
+        if not case.exists:
+            return None
+        around = self.around(case)
+        while (due := due_of(case)) is not None and due <= until_ms:  # (3)
+            done = ripe(case, due, around)
+            case = done.case
+            changes += done.changes
+        return Computed(case, tuple(changes))
+
+    def around(self, case: Case) -> Around:
+        """What a case is judged by now."""
+        return self._around(case.members, None)
+
+    def known(self, participant: str, entries: Sequence[CaseEntry]) -> dict[str, Any] | None:
+        """What a mapping may name with ``@case.``: kind, agreement and event of the opening, and all parties but the participant."""
+        computed = self.case(entries)
+        if computed is None:
+            return None
+        case = computed.case
+        opening = next(entry for entry in entries if entry.event == case.opened_event)
+        return {
+            "subject": case.subject,
+            "kind": case.kind,
+            "agreement": opening.agreement,
+            "opened": case.opened_event,
+            "others": [party for party in parties(case) if party != participant],
+        }
+
+    def verdicts(self, case: Case, now_ms: int) -> tuple[dict[str, Any], bytes]:
+        """The verdict document of a case at a time, and its bytes: the same at every party and at an auditor."""
+        document = verdict_document(case, self.around(case), now_ms)
+        return document, rfc8785.dumps(document)
+
+    def compare(self, entries: Sequence[CaseEntry], notices: Sequence[ClockNotice]) -> tuple[Comparison, ...]:
+        """How each notice stands to what the node computes from these entries."""
+        computed = self.case(entries, max((notice.time_ms for notice in notices), default=-1))
+        if computed is None:
+            return tuple(Comparison(notice, UNKNOWN, None) for notice in notices)
+        own = {
+            uuid8(ROOM, change.cause, str(change.ordinal + ORDINALS * group)): change
+            for change in computed.changes
+            for group in range(_GROUPS)
+        }
+        return tuple(_compared(notice, own.get(notice.event)) for notice in notices)
+
+    def _around(self, size: int, case: Case | None) -> Around:
+        before = None if case is None or case.members in (0, size) else self._registry(case.members)
+        return Around(self.laws.tables, self.laws.rules, self._registry(size), before)
+
+    def _registry(self, size: int) -> Any:
+        if size > self.history.size:
+            raise Transient(f"the members log has been read up to {self.history.size}, {size} is needed")
+        return self.history.at(size)
+
+    def _sizes(self, entries: Sequence[CaseEntry]) -> list[int]:
+        sizes: list[int] = []
+        least = 0
+        for at, entry in enumerate(entries):
+            if entry.members is None:
+                most = next((one.members for one in entries[at:] if one.members is not None), self.history.size)
+                least = max(least, min(most, self._size_at(entry.admitted_ms or 0)))
+            else:
+                least = max(least, entry.members)
+            sizes.append(least)
+        return sizes
+
+    def _size_at(self, at_ms: int) -> int:
+        fresh = self.history.since(len(self._admitted), _ALL)
+        self._admitted += [parse_instant(record.entry.admitted) for record in fresh]
+        return bisect_right(self._admitted, at_ms)
+
+
+def _said(entry: CaseEntry, members: int) -> Said:
+    assert entry.seq is not None
+    assert entry.admitted_ms is not None
+    return Said(
+        event=entry.event,
+        source=entry.source,
+        addressees=entry.addressees,
+        recipients=entry.recipients,
+        seq=entry.seq,
+        time_ms=entry.time_ms,
+        admitted_ms=entry.admitted_ms,
+        members=members,
+        subject=entry.subject,
+        body=entry.body,
+    )
+
+
+def _compared(notice: ClockNotice, change: ClockChange | None) -> Comparison:
+    if change is None:
+        return Comparison(notice, DIFFERS, None)
+    own = _told(change.verdict)
+    is_same = (notice.clock, notice.actors, notice.time_ms, notice.verdict) == (
+        change.clock.key,
+        change.actors,
+        change.time_ms,
+        own,
+    )
+    return Comparison(notice, SAME if is_same else DIFFERS, own)
+
+
+def _told(judged: Verdict) -> ClockVerdict:
+    same = ("state", "started_at", "due_at", "warn_at", "alarm_at", "hint_at", "ended_at", "late_by_ms")
+    flags = ("provisional", "advisory", "breach", "source")
+    return ClockVerdict(
+        **{name: getattr(judged, name) for name in (*same, *flags)},
+        explanation_zh=judged.explanation.zh,
+        explanation_en=judged.explanation.en,
+    )

@@ -1,0 +1,217 @@
+"""A node computes its cases from its own copies, as the room does from the log; what it was told otherwise is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import rfc8785
+
+from connectors.node import case_entries
+from connectors.node.case_entries import CaseEntry, ClockNotice
+from connectors.node.intake import HoldPage
+from services.cases.view import verdict_document
+from services.events.notice import ClockStarted
+from services.kernel.errors import Transient
+from services.runtime.fold import Emission
+from tests.unit.connectors.node.test_intake import letters, play
+from tests.unit.connectors.node_rig import Rig
+from tests.unit.connectors.small_exchange import HANGZHOU, NANJING, SUZHOU
+from tests.unit.connectors.small_transfers import SUBJECT, SmallRoom, World, answer, move, request
+
+DAY_MS = 86_400_000
+OPENED_MS = 1_789_956_000_000
+"""2026-09-21 10:00 in China, when ``request`` happens."""
+
+
+async def held(rig: Rig, participant: str) -> tuple[Sequence[CaseEntry], Sequence[ClockNotice]]:
+    kept = await rig.journal.change(lambda change: case_entries.entries(change.db, participant, SUBJECT))
+    told = await rig.journal.change(lambda change: case_entries.notices(change.db, participant, SUBJECT))
+    return kept, told
+
+
+async def opened(rig: Rig, room: SmallRoom) -> None:
+    """A case of assistance that both sides and the room have heard of."""
+    rig.clock.at_ms = OPENED_MS + 1_000
+    rig.exchange.publish(2026)
+    rig.seats[NANJING].city.happenings = [request()]
+    await rig.turn(2)
+    room.work()
+    await rig.turn(2)
+
+
+def test_sender_and_receiver_compute_the_verdicts_that_the_room_computes(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        room = SmallRoom(rig.exchange)
+        await opened(rig, room)
+        rig.clock.advance(30 * DAY_MS)
+        room.work()
+        await rig.turn(2)
+        rig.seats[HANGZHOU].city.happenings = [answer("WANCHENGXIEZHU", "1", "2026-10-20T10:00:00+08:00")]
+        await rig.turn(3)
+        room.work()
+        await rig.turn(2)
+        state = room.states[SUBJECT]
+        assert state is not None
+        document = verdict_document(state, rig.book.around(state), rig.clock.now_ms())
+        assert [(clock["clock"], clock["state"]) for clock in document["clocks"]] == [("A8/1", "late")]
+        for participant in (NANJING, HANGZHOU):
+            kept, told = await held(rig, participant)
+            computed = rig.book.case(kept)
+            assert computed is not None
+            _, data = rig.book.verdicts(computed.case, rig.clock.now_ms())
+            assert data == rfc8785.dumps(document), participant
+            kinds = [notice.type.rpartition(".")[2] for notice in told]
+            assert kinds == ["ClockStarted", "ClockWarned", "ClockExpired", "ClockStopped"]
+            assert {notice.state for notice in told} == {case_entries.SAME}
+        assert rig.teller.counts["compared_events_total", (("outcome", "same"), ("participant", NANJING))] == 4
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_what_the_exchange_computes_otherwise_is_counted_logged_and_shown(tmp_path: Path) -> None:
+    def bend(emission: Emission) -> Emission:
+        event = emission.event
+        assert isinstance(event, ClockStarted)
+        due = None if event.verdict.due_at is None else event.verdict.due_at + DAY_MS
+        return replace(emission, event=replace(event, verdict=replace(event.verdict, due_at=due)))
+
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange, bend))
+        _, (told,) = await held(rig, HANGZHOU)
+        assert told.state == case_entries.DIFFERS
+        assert rig.teller.counts["compared_events_total", (("outcome", "differs"), ("participant", HANGZHOU))] == 1
+        (line,) = [
+            about
+            for level, what, about in rig.teller.lines
+            if level == "error" and "computes a clock otherwise" in what and about["participant"] == HANGZHOU
+        ]
+        assert (line["subject"], line["clock"]) == (SUBJECT, "A8/1")
+        assert line["told"] != line["computed"]
+        pushed = [taken.message.door for taken in rig.seats[HANGZHOU].city.taken.values()]
+        assert pushed == ["anjian", "qixian"]
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_a_change_that_does_not_follow_differs(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        room = SmallRoom(rig.exchange, lambda emission: replace(emission, ordinal=7))
+        await opened(rig, room)
+        _, (told,) = await held(rig, NANJING)
+        assert told.state == case_entries.DIFFERS
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_a_move_goes_to_all_other_parties_when_the_city_names_nobody(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        rig.clock.at_ms = OPENED_MS + 4_000_000
+        rig.exchange.publish(2026)
+        nanjing = rig.seats[NANJING]
+        both = {"jsdqh": None, "jsdw": [{"qh": "330100", "dwlx": "SJ"}, {"qh": "320500", "dwlx": "SJ"}]}
+        nanjing.city.happenings = [request(ajlx="GXZY", **both), move("TCXSYJ", "2")]
+        for _ in range(2):  # the second time nothing more is taken
+            with pytest.raises(HoldPage):
+                await nanjing.puller.once()
+        assert rig.exchange.proposed == []
+        await nanjing.publisher.once()
+        await rig.members.once()
+        await nanjing.reader.once()
+        await rig.turn(1)
+        assert await letters(rig) == []
+        (moved,) = rig.exchange.types_admitted("TransferMoved")
+        assert moved.statement.addressees == tuple(sorted((SUZHOU, HANGZHOU)))
+        (opening,) = rig.exchange.types_admitted("TransferOpened")
+        assert moved.statement.cause == opening.statement.id
+        assert moved.statement.agreement == opening.statement.agreement
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_a_case_that_a_participant_came_into_later_is_not_computed(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        kept, told = await held(rig, HANGZHOU)
+        later = [replace(kept[0], type="cn.ipx.transfer.TransferMoved")]
+        assert rig.book.case(later) is None
+        assert [one.state for one in rig.book.compare(later, told)] == [case_entries.UNKNOWN]
+        assert rig.book.case([]) is None
+        assert rig.book.known(HANGZHOU, later) is None
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_a_size_of_the_members_log_that_was_not_read_is_waited_for(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        kept, _ = await held(rig, HANGZHOU)
+        with pytest.raises(Transient):
+            rig.book.case([replace(kept[0], members=rig.history.size + 1)])
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_an_own_event_is_judged_by_what_was_admitted_to_the_members_log_by_then(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        kept, _ = await held(rig, NANJING)
+        assert kept[0].members is None
+        size = rig.history.size
+        rig.exchange.publish(2025)
+        await rig.members.catch_up()
+        assert rig.history.size > size
+        assert rig.book._sizes(kept) == [rig.history.size]  # the small exchange dates its members log by its founding
+        bounded = [kept[0], replace(kept[0], members=size, seq=1, event="later")]
+        assert rig.book._sizes(bounded) == [size, size]
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_nothing_is_told_twice_and_nothing_of_another_partys_case(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        room = SmallRoom(rig.exchange)
+        await opened(rig, room)
+        before = dict(rig.teller.counts)
+        for seat in rig.seats.values():
+            assert seat.reader.watch is not None
+            await seat.reader.watch.look()
+        assert rig.teller.counts == before
+        assert await rig.rows("select subject from case_entries where participant = ?", SUZHOU) == []
+        assert World(rig.exchange).registry(0).size == 0
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_a_move_whose_case_is_not_known_in_time_is_set_aside_and_comes_back_with_the_outcome(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        rig.clock.at_ms = OPENED_MS + 4_000_000
+        nanjing = rig.seats[NANJING]
+        nanjing.city.happenings = [request(), move("CH", "2")]
+        with pytest.raises(HoldPage):
+            await nanjing.puller.once()
+        with pytest.raises(HoldPage):
+            await nanjing.puller.once()
+        rig.clock.advance(31_000)
+        await nanjing.puller.once()
+        assert await letters(rig) == [("unknown-reference", None)]
+        await rig.turn(3)
+        assert await letters(rig) == []
+        (moved,) = rig.exchange.types_admitted("TransferMoved")
+        assert moved.statement.addressee == HANGZHOU
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_an_own_event_that_was_refused_is_no_part_of_its_case(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        rig.clock.at_ms = OPENED_MS + 4_000_000
+        rig.exchange.refuse_subjects = "TR"
+        rig.seats[NANJING].city.happenings = [request()]
+        await rig.turn(2)
+        assert await rig.rows("select event from case_entries") == []
+        assert await rig.rows("select state from outbox") == [("refused",)]
+
+    play(tmp_path, work, NANJING, HANGZHOU)
