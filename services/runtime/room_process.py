@@ -49,7 +49,8 @@ _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 3.0
 _WATCH_S = 3.0
 _START_OVER_S = 1.0
-_LOOK_AGAIN_S = 60.0
+_RESTS = 19
+"""So many times as long as a look for figures took is waited before the next."""
 
 
 class RoomSettings(CommonSettings):
@@ -63,6 +64,8 @@ class RoomSettings(CommonSettings):
     """How long after a due time a silent log is asked whether everything admitted by then has been folded."""
     room_stall_s: float = Field(default=20.0, ge=5, le=600)
     """How long the consumer may bring nothing while the log has more, before it is started again."""
+    room_figures_s: float = Field(default=30.0, gt=0, le=3600)
+    """How often the figures of a room that has its own are looked for, at most."""
 
 
 class Restart(Transient):
@@ -78,8 +81,8 @@ class Figures(Protocol):
         """Takes what the room has said, once it is stored; on the thread that folds, so it must not block."""
         ...
 
-    def look(self, database: Database) -> float:
-        """Looks at the room's tables and tells; the seconds until the next time. May block; ``Transient`` in an outage."""
+    def look(self, database: Database) -> None:
+        """Looks at the room's tables and tells. May block; ``Transient`` in an outage."""
         ...
 
 
@@ -246,15 +249,19 @@ class RoomProcess(Generic[S]):
         await asyncio.Event().wait()
 
     async def _tell_figures(self) -> None:
-        """On a thread of its own that is given up at the end: a look may take seconds, and neither ticks nor a stop wait for it."""
+        """On a thread of its own that is given up at the end: a look may take seconds, and neither ticks nor a stop wait for it.
+
+        Looking takes at most a twentieth of the time, however much there is to look at.
+        """
         while self._parts.figures is not None:
-            rest_s = _LOOK_AGAIN_S
+            began_s = time.monotonic()
             try:
                 look = begin(self._parts.figures.look, self._database)
-                rest_s = await asyncio.shield(asyncio.wrap_future(look))
+                await asyncio.shield(asyncio.wrap_future(look))
             except Transient as error:
                 log.warning("figures wait", room=self._room.name, **words_of(error))
-            await asyncio.sleep(rest_s)
+            took_s = time.monotonic() - began_s
+            await asyncio.sleep(max(self._parts.settings.room_figures_s, took_s * _RESTS))
         await asyncio.Event().wait()
 
     async def _watch(self) -> None:

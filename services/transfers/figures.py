@@ -1,13 +1,11 @@
 """Figures of the clocks of cases for those who watch: how many run, were warned of, are overdue or provisional, and how long acting took.
 
 By kind of transfer, city of the organ that must act, and clock rule; nothing of any single case. How clocks stand is asked of the
-database now and then, and the asking takes at most a twentieth of the time, however many cases there are; how long acting took is told
-with what the room says. An advisory clock is never overdue, and neither is a right that lapsed.
+database now and then; how long acting took is told with what the room says. An advisory clock is never overdue, and neither is a right that lapsed.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -53,11 +51,6 @@ Standing = Mapping[str, Mapping[Place, int]]
 """How many clocks, by what is counted (``_GAUGES``) and place."""
 
 
-REST_S: Final = 30.0
-SHARE: Final = 19.0
-"""Of a twentieth of the time that asking may take, the rest is so many times as long."""
-
-
 @dataclass(slots=True)
 class CaseFigures:
     """Tells the metrics of one process of the room. ``registry`` gives the members as followed so far."""
@@ -74,18 +67,16 @@ class CaseFigures:
                 for place, seconds in act_times(event, self.registry()):
                     self.metrics.observe(ROOM_ACT_SECONDS, seconds, **_labels(place))
 
-    def look(self, database: Database) -> float:
-        """Asks how the clocks stand and tells it; the seconds to rest before the next time. Blocks; ``Transient`` in an outage."""
-        began = time.monotonic()
+    def look(self, database: Database) -> None:
+        """Asks how the clocks stand and tells it. Blocks; ``Transient`` in an outage."""
         registry = self.registry()
         with database.transaction() as connection:
             found = connection.execute(READY).fetchone()
             if found is None or not found[0]:
-                return REST_S
+                return
             text, given = asked(self.laws, registry.calendar)
             rows = connection.execute(text.encode(), given).fetchall()
         self.tell(standing(rows, registry, frozenset(owed(self.laws.rules))))
-        return max(REST_S, (time.monotonic() - began) * SHARE)
 
     def tell(self, counted: Standing) -> None:
         """Sets the gauges; what was told before and is no more is told as nothing."""

@@ -19,6 +19,7 @@ from services.kernel.data import SCHEMAS_DIR
 from services.runtime.postgres import Database
 from services.runtime.store import Store
 from services.transfers.desk import CaseDesk, load_laws
+from services.transfers.figures import asked
 from services.transfers.fold import due
 from services.transfers.listing import NO_DUE, CaseQuery, ClockQuery, acting_roles, owed
 from tests.unit.services.cases.stage import DAY, HAISHU, MORNING, NANJING, NINGBO, NINGBO_POLICE, SUZHOU, members
@@ -220,6 +221,28 @@ def test_clocks_of_a_city_are_those_for_which_its_organs_must_act(held: Held, or
 
     assert held.clocks(acting=organs) == held.picked_clocks(acts)
     assert held.clocks(acting=organs) != held.clocks()
+
+
+def test_the_figures_count_every_clock_for_the_organ_that_must_act(held: Held) -> None:
+    settled = MORNING + 20 * DAY
+    text, given = asked(LAWS, AROUND.registry.calendar)
+    with held.desk.database.transaction() as connection:
+        rows = connection.execute(text.encode(), {**given, "settled": settled}).fetchall()
+
+    expected: dict[tuple[str, str, str | None], list[int]] = {}
+    for case in held.cases:
+        for clock in (clock for clock in case.clocks if clock.told_state in OPEN):
+            roles = acting_roles(LAWS.tables.kinds[case.kind], LAWS.rules.versions(clock.rule)[0])
+            acting = [part.participant for part in case.parts if part.role in roles and not part.outside]
+            for organ in acting or [None]:
+                counts = expected.setdefault((case.kind, clock.rule, organ), [0] * 5)
+                counts[0] += 1
+                counts[1] += clock.told_state == "running" and clock.warned
+                counts[2] += clock.told_state == "expired" and not clock.advisory
+                counts[3] += clock.provisional
+                counts[4] += clock.provisional and clock.due_at is not None and clock.due_at < settled
+    assert {tuple(row[:3]): list(row[3:]) for row in rows} == expected
+    assert any(organ is None for _, _, organ in expected)
 
 
 def test_pages_of_clocks_are_the_list_cut_in_pieces(held: Held) -> None:

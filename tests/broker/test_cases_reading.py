@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,7 @@ from tests.broker.gateway_running import (
     signer_of,
 )
 from tests.broker.log_writer import EPOCH_MS, LogWriter, Said
-from tests.broker.room_rig import Worker, pause_until
+from tests.broker.room_rig import Worker, free_port, pause_until
 from tests.contracts.test_openapi import answered_as_told
 
 SUZHOU, STRANGER = "320500.market_regulator", "330200.market_regulator"
@@ -40,6 +41,7 @@ NUMBERS = tuple(f"TR-320100-2026-{number:06d}" for number in range(1, 7))
 class Scene:
     exchange: Any
     gateway: RunningGateway
+    metrics_port: str
 
     def of(self, participant: str) -> Client:
         return Client(self.gateway, self.exchange, participant)
@@ -93,11 +95,17 @@ def scene(make_exchange) -> Iterator[Scene]:
         exchange.environ["IPX_ROOT_KEY"] = signer_of(OPERATOR).public.line()
         writer = LogWriter(exchange, name="cases")
         writer.write(entries(genesis.size))
-        quick = {"IPX_ROOM_TICK_S": "0.3", "IPX_ROOM_GRACE_S": "0.5"}
+        port = free_port()
+        quick = {
+            "IPX_ROOM_TICK_S": "0.3",
+            "IPX_ROOM_GRACE_S": "0.5",
+            "IPX_ROOM_FIGURES_S": "0.5",
+            "IPX_METRICS_PORT": port,
+        }
         worker = Worker(exchange, ("-m", "services", "room", "run", "transfers"), **quick)
         try:
             with running_gateway(exchange) as gateway:
-                made = Scene(exchange, gateway)
+                made = Scene(exchange, gateway, port)
                 pause_until(
                     lambda: len(made.numbers(HANGZHOU, overdue="true")) == 5,
                     within_s=60,
@@ -197,3 +205,18 @@ def test_the_operator_sees_a_case_whole_and_a_number_that_is_none_is_refused(sce
     table = scene.exchange.ipx("clocks", "list").stdout
     assert "届满 due" in table
     assert NUMBERS[0] in table
+
+
+def test_the_room_tells_in_figures_who_is_late_and_how_long_acting_took(scene: Scene) -> None:
+    place = f'{{city="330100",clock="A8",kind="{ASSISTANCE}"}}'
+    pause_until(lambda: f"ipx_room_overdue_clocks{place} 5.0" in told(scene), within_s=20, what="the figures are told")
+    lines = told(scene)
+    assert f"ipx_room_open_clocks{place} 5.0" in lines
+    assert f"ipx_room_provisional_clocks{place} 0.0" not in lines, "what was never so is not told"
+    assert f"ipx_room_act_seconds_count{place} 1.0" in lines
+    assert f'ipx_room_act_seconds_bucket{{city="330100",clock="A8",kind="{ASSISTANCE}",le="86400.0"}} 1.0' in lines
+
+
+def told(scene: Scene) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{scene.metrics_port}/metrics", timeout=5) as reply:
+        return reply.read().decode().splitlines()
