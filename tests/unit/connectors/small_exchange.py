@@ -14,7 +14,7 @@ from typing import Any
 
 from services.codec.cloudevents import envelope_from_structured, envelope_to_structured
 from services.codec.content import NOTHING_RESTRICTED, format_disclosure, parse_disclosure, redact
-from services.codec.entry import Delivery, format_entry
+from services.codec.entry import Delivery, format_entry, parse_entry
 from services.codec.envelope import Draft, Envelope, prepare, seal
 from services.codec.keys import Ed25519Signer, Sm2Signer, signer_from_seed, sm2_signer
 from services.codec.released import load_released
@@ -282,6 +282,14 @@ class SmallExchange:
         for held in load_calendar(SCHEMAS_DIR / "codes" / "calendars").years:
             for notice in held.notices if held.year == year else ():
                 self.say(published(held.year, notice))
+
+    def by_log(self) -> dict[str, list[Envelope]]:
+        """What was admitted, with its entries, by family and partition."""
+        found: dict[str, list[Envelope]] = {}
+        for envelope in self.logged:
+            log = parse_entry((envelope.entry or "").encode()).log
+            found.setdefault(log.removeprefix(f"{NAME}."), []).append(envelope)
+        return found
 
     def types_admitted(self, *names: str) -> list[Envelope]:
         """Admitted events of these types (last word of the name), in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -34,10 +35,10 @@ class World:
 
 @dataclass
 class SmallRoom:
-    """Folds what was admitted, and proposes what follows. ``bend`` may change what it says before it says it."""
+    """Folds what was admitted, and proposes what follows. ``bend`` may change what it says, or swallow it."""
 
     exchange: SmallExchange
-    bend: Any = None
+    bend: Callable[[Emission], Emission | None] | None = None
     states: dict[str, Case | None] = field(default_factory=dict)
     done: int = 0
 
@@ -63,7 +64,8 @@ class SmallRoom:
     def _say(self, emissions: tuple[Emission, ...]) -> None:
         for emission in emissions:
             said = emission if self.bend is None else self.bend(emission)
-            self.exchange.propose(_proposed(said))
+            if said is not None:
+                self.exchange.propose(_proposed(said))
 
 
 def _logged(envelope: Envelope) -> Logged:
