@@ -14,6 +14,7 @@ from services.cases.view import case_view, verdict_document
 from services.cases.wording import CLOCK_STATES
 from services.events.transfer import Document
 from services.kernel.calendar import Calendar
+from services.kernel.clock_rules import ClockRules
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_instant
@@ -31,6 +32,7 @@ from tests.unit.services.cases.stage import (
     Stage,
     around,
     assistance,
+    members,
     moving,
     opening,
     referral,
@@ -183,6 +185,19 @@ def test_an_end_that_no_notice_has_settled_is_shown_as_provisional_and_is_no_bre
     assert document is not None
     [clock] = document["open_clocks"]
     assert (clock["state"], clock["provisional"], clock["breach"], clock["overdue"]) == ("expired", True, False, True)
+
+
+def test_a_rule_that_is_only_advisory_shows_its_end_and_asks_nobody_for_anything_after_it() -> None:
+    stage = assistance()
+    known = around().rules
+    advisory = tuple(replace(rule, confidence="advisory") if rule.id == "A8" else rule for rule in known.rules)
+    unsure = Around(around().tables, ClockRules(advisory, known.moments, known.grounds, known.no_clocks), members())
+    document = case_view(stage.now, unsure, stage.at + YEAR, None)
+
+    assert document is not None
+    [clock] = document["open_clocks"]
+    assert (clock["state"], clock["advisory"], clock["breach"], clock["overdue"]) == ("expired", True, False, False)
+    assert document["next"] == []
 
 
 def test_a_line_counts_what_was_told_and_what_has_passed_since() -> None:
