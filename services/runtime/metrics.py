@@ -15,15 +15,12 @@ import prometheus_client
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from services.runtime.clock_metrics import CLOCK_METRICS
 from services.runtime.metric_kinds import (
     CHECK,
-    CITY,
-    CLOCK,
     CODE,
     COUNTS,
-    DAYS_S,
     FAMILY,
-    KIND,
     OUTCOME,
     PART,
     PARTICIPANT,
@@ -287,47 +284,6 @@ ROOM_RETRIES = Counter(
     "room", "batch_retries", "batches tried again because a part was away", "因依赖中断而重试的批次", (ROOM,)
 )
 
-_CLOCKS = (KIND, CITY, CLOCK)
-ROOM_OPEN_CLOCKS = Gauge(
-    "room",
-    "open_clocks",
-    "statutory clocks that have not ended, by the city of the organ that must act",
-    "未终结的法定期限（按应办理机关所在城市）",
-    _CLOCKS,
-)
-ROOM_WARNED_CLOCKS = Gauge(
-    "room", "warned_clocks", "clocks that run and whose end was warned of", "已预警、仍在计算的期限", _CLOCKS
-)
-ROOM_OVERDUE_CLOCKS = Gauge(
-    "room",
-    "overdue_clocks",
-    "clocks by whose end somebody should have acted; advisory ones and rights that lapsed are none",
-    "逾期未办的期限（不含仅供参考的期限和已失权的期限）",
-    _CLOCKS,
-)
-ROOM_PROVISIONAL_CLOCKS = Gauge(
-    "room",
-    "provisional_clocks",
-    "clocks whose end rests on days that no notice of the calendar has settled",
-    "届满时间暂定的期限（所依日历尚未发布）",
-    _CLOCKS,
-)
-ROOM_UNAPPLIED_CLOCKS = Gauge(
-    "room",
-    "unapplied_clocks",
-    "clocks that are provisional though the calendar of their end is published",
-    "日历已发布而届满时间仍为暂定的期限",
-    _CLOCKS,
-)
-ROOM_ACT_SECONDS = Histogram(
-    "room",
-    "act_seconds",
-    "time from the start of a clock to the act that stopped it",
-    "从期限起算到办结的时间",
-    _CLOCKS,
-    buckets=DAYS_S,
-)
-
 RELAY_PUBLISHED = Counter(
     "relay", "published_events", "derived events proposed to admission", "已提案的派生事件", (ROOM,)
 )
@@ -347,8 +303,9 @@ RELAY_FAILURES = Counter(
 PLATFORM_RESTARTS = Counter("platform", "restarts", "times a part was started again", "部件重新启动的次数", (PART,))
 PLATFORM_RUNNING = Gauge("platform", "running_parts", "1 while the part runs", "部件运行时为 1", (PART,))
 
-METRICS: tuple[Metric, ...] = tuple(
-    metric for metric in tuple(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)
+METRICS: tuple[Metric, ...] = (
+    *(metric for metric in tuple(globals().values()) if isinstance(metric, Counter | Gauge | Histogram)),
+    *CLOCK_METRICS,
 )
 
 

@@ -17,15 +17,15 @@ from services.kernel.calendar import Calendar
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_day
 from services.members.registry import Registry
-from services.runtime.metrics import (
+from services.runtime.clock_metrics import (
     ROOM_ACT_SECONDS,
     ROOM_OPEN_CLOCKS,
     ROOM_OVERDUE_CLOCKS,
     ROOM_PROVISIONAL_CLOCKS,
     ROOM_UNAPPLIED_CLOCKS,
     ROOM_WARNED_CLOCKS,
-    Metrics,
 )
+from services.runtime.metrics import Metrics
 from services.runtime.postgres import Database
 from services.transfers.desk import Laws, load_laws
 from services.transfers.listing import READY, Statement, acts_columns, owed, standing_sql

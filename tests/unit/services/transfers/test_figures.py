@@ -11,7 +11,8 @@ from services.kernel.calendar import Calendar
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_instant
 from services.members.registry import EMPTY
-from services.runtime import metrics as m
+from services.runtime import clock_metrics as m
+from services.runtime.metrics import Metrics
 from services.transfers.desk import load_laws
 from services.transfers.figures import (
     NO_CITY,
@@ -52,7 +53,7 @@ def stopped(state: str = "met", *, actors: tuple[str, ...] = (NINGBO,), ended_at
 
 
 def figures() -> CaseFigures:
-    return CaseFigures(m.Metrics("room"), load_laws(SCHEMAS_DIR / "codes"), members)
+    return CaseFigures(Metrics("room"), load_laws(SCHEMAS_DIR / "codes"), members)
 
 
 def test_counts_of_the_organs_of_one_city_are_added() -> None:
