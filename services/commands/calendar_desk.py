@@ -106,17 +106,19 @@ class CalendarDesk:
         raise BadSettings(f"calendar {year}: no notice of that year is on the members log")
 
     def wait_folded(self) -> None:
-        """Blocks until the transfers room has folded what its log holds now; ``Transient`` at the end of the waiting time."""
+        """Blocks until the transfers room has folded what its log holds now; ``Transient`` when it comes no further for the waiting time."""
         ends = self._backlog.ends(self._places)
         if not any(end.written for end in ends.values()):
             return
         wait_s = self._desk.settings.members_wait_s
-        deadline_s = time.monotonic() + wait_s
-        while self._is_behind(ends):
+        deadline_s, come_to = time.monotonic() + wait_s, -1
+        while (folded := self._behind(ends)) is not None:
+            if folded > come_to:
+                deadline_s, come_to = time.monotonic() + wait_s, folded
             if time.monotonic() > deadline_s:
                 raise Transient(
-                    f"the transfers room has not folded its log within {wait_s:g} s: see that `ipx room run transfers` runs, and run"
-                    " the command again; what is published stays"
+                    f"the transfers room has folded nothing for {wait_s:g} s and its log holds more: see that `ipx room run transfers`"
+                    " runs, and run the command again; what is published stays"
                 )
             time.sleep(_POLL_S)
 
@@ -173,19 +175,19 @@ class CalendarDesk:
                 return []
             return [decode(state) for (state,) in connection.execute(statement.encode(), given).fetchall()]
 
-    def _is_behind(self, ends: dict[Place, End]) -> bool:
-        """Whether the room has still to fold a record that stood in the log when the ends were taken, settled or not."""
+    def _behind(self, ends: dict[Place, End]) -> int | None:
+        """None when the room has folded every record that stood in the log when the ends were taken, settled or not; else how many it has."""
         now = self._backlog.ends(ends)
-        if any(now[place].settled < end.written for place, end in ends.items()):
-            return True
         with self._database.transaction() as connection:
             ready = connection.execute(effects.READY).fetchone()
             if ready is None or not ready[0]:
-                return True
+                return 0
             positions = self._store.positions(connection)
-        return any(
+        if all(now[place].settled >= end.written for place, end in ends.items()) and not any(
             self._backlog.holds_unfolded(place, positions, End(end.written, end.written)) for place, end in ends.items()
-        )
+        ):
+            return None
+        return sum(position.next_seq for position in positions.values())
 
 
 @contextmanager
