@@ -97,7 +97,7 @@ def asked(laws: Laws, calendar: Calendar) -> Statement:
     """The statement that counts the clocks that have not ended, and its parameters."""
     given = acts_columns(laws.tables, laws.rules)
     rules = sorted({rule.id for rule in laws.rules.rules})
-    return standing_sql(), {**given, "marks": [f"clock:{rule}" for rule in rules], "settled": settled_until(calendar)}
+    return standing_sql(), {**given, "rules": rules, "settled": settled_until(calendar)}
 
 
 def settled_until(calendar: Calendar) -> int:

@@ -21,7 +21,7 @@ MAX_LIMIT = 500
 NO_DUE = 1 << 62
 """Sorts a clock without an end after every other."""
 
-READY = "select to_regproc('transfers.marks') is not null"
+READY = "select to_regproc('transfers.case_marks') is not null"
 """Whether the room has made its tables."""
 CASE = "select state from transfers.state where key = %(key)s"
 """The state of one case."""
@@ -86,23 +86,27 @@ def cases_sql(asked: CaseQuery, rules: ClockRules) -> Statement:
     """The states of a page, in the order of key."""
     given: Params = {"after": asked.after, "limit": asked.limit}
     where = ["s.key > %(after)s", "s.state ->> 'opened_event' <> ''"]
-    told = (("kind", asked.kind), ("state", asked.state), ("to", asked.informed))
-    marks = [f"{name}:{value}" for name, value in told if value is not None]
-    if asked.provisional:
-        marks.append(_PROVISIONAL)
-    if marks:
-        where.append("transfers.marks(s.state) @> %(marks)s::text[]")
-        given["marks"] = marks
+    marks = [asked.informed] if asked.informed is not None else []
+    marks += [_PROVISIONAL] if asked.provisional else []
+    for name, value in (("kind", asked.kind), ("state", asked.state)):
+        if value is not None:
+            where.append(f"s.state ->> '{name}' = %({name})s")
+            given[name] = value
     if asked.overdue:
-        where.append("transfers.marks(s.state) && %(passed)s::text[]")
-        given["passed"] = [f"passed:{rule}" for rule in owed(rules)]
+        marks.append(_EXPIRED)
+        where.append(_PASSED)
+        given["owed"] = owed(rules)
     if asked.playing is not None:
         where += [_TOLD, _PLAYS]
-        given |= _names(asked.playing)
+        given["names"] = list(asked.playing)
     if asked.due_before is not None:
         where += [_TICKS, _ENDS]
         given["due_before"] = asked.due_before
-    return _CASES.format(where=" and ".join(where)), given
+    if marks:
+        where.append(_MARKED)
+        given["marks"] = marks
+    is_found = marks or asked.playing is not None or asked.due_before is not None
+    return (_CASES_FOUND if is_found else _CASES).format(where=" and ".join(where)), given
 
 
 def clocks_sql(asked: ClockQuery, tables: Transfers, rules: ClockRules) -> Statement:
@@ -110,20 +114,18 @@ def clocks_sql(asked: ClockQuery, tables: Transfers, rules: ClockRules) -> State
     wanted = {rule.id for rule in rules.rules} if asked.rule is None else {asked.rule}
     if asked.overdue:
         wanted &= set(owed(rules))
-    mark = "passed" if asked.overdue else "clock"
-    given: Params = {
-        "limit": asked.limit,
-        "no_due": NO_DUE,
-        "rules": sorted(wanted),
-        "marks": [f"{mark}:{rule}" for rule in sorted(wanted)],
-    }
-    cases = ["transfers.marks(s.state) && %(marks)s::text[]"]
+    given: Params = {"limit": asked.limit, "no_due": NO_DUE, "rules": sorted(wanted)}
+    cases, marks = [_RUNS], []
     clocks = ["rule = any(%(rules)s::text[])", "told_state in ('running', 'suspended', 'expired')"]
     if asked.overdue:
+        marks.append(_EXPIRED)
         clocks += ["told_state = 'expired'", "advisory is not true"]
     if asked.provisional:
-        cases.append(f"transfers.marks(s.state) @> '{{{_PROVISIONAL}}}'")
+        marks.append(_PROVISIONAL)
         clocks.append("provisional")
+    if marks:
+        cases.append(_MARKED)
+        given["marks"] = marks
     if asked.due_before is not None:
         cases.append(_TICKS)
         clocks += ["told_state = 'running'", "due_at < %(due_before)s"]
@@ -131,7 +133,7 @@ def clocks_sql(asked: ClockQuery, tables: Transfers, rules: ClockRules) -> State
     if asked.acting is not None:
         cases.append(_TOLD)
         clocks.append(_ACTS)
-        given |= _names(asked.acting) | acts_columns(tables, rules)
+        given |= {"names": list(asked.acting), **acts_columns(tables, rules)}
     if asked.after is not None:
         clocks.append("(coalesce(due_at, %(no_due)s), key, clock) > (%(after_due)s, %(after_key)s, %(after_clock)s)")
         given |= dict(zip(("after_due", "after_key", "after_clock"), asked.after, strict=True))
@@ -186,10 +188,6 @@ def organs_of(registry: Registry, division: str) -> tuple[str, ...]:
     )
 
 
-def _names(participants: tuple[str, ...]) -> Params:
-    return {"names": list(participants), "told": [f"to:{name}" for name in participants]}
-
-
 OPEN_CLOCKS = """
     select s.key, s.state ->> 'kind' as kind, s.state -> 'parts' as parts, c.rule || '/' || c.number as clock, c.*
     from transfers.state s, jsonb_to_recordset(s.state -> 'clocks') as c (
@@ -201,7 +199,7 @@ _STANDING = f"""
     select found.kind, found.rule, acts.participant, count(*), count(*) filter (where told_state = 'running' and warned),
         count(*) filter (where told_state = 'expired' and advisory is not true), count(*) filter (where provisional),
         count(*) filter (where provisional and due_at < %(settled)s)
-    from ({OPEN_CLOCKS.format(cases="transfers.marks(s.state) && %(marks)s::text[]")}) as found
+    from ({OPEN_CLOCKS.format(cases="transfers.case_marks(s.state) ?| %(rules)s::text[]")}) as found
     left join lateral (
         select p.participant from jsonb_to_recordset(found.parts) as p (role text, participant text, outside boolean)
         join unnest(%(act_kinds)s::text[], %(act_rules)s::text[], %(act_roles)s::text[]) as acts (kind, rule, role) using (role)
@@ -210,8 +208,13 @@ _STANDING = f"""
     where told_state in ('running', 'suspended', 'expired')
     group by 1, 2, 3"""  # noqa: S608
 
-_PROVISIONAL = "provisional"
-_TOLD = "transfers.marks(s.state) && %(told)s::text[]"
+_PROVISIONAL, _EXPIRED = "provisional", "expired"
+_MARKED = "transfers.case_marks(s.state) ?& %(marks)s::text[]"
+_RUNS = "transfers.case_marks(s.state) ?| %(rules)s::text[]"
+_TOLD = "transfers.case_marks(s.state) ?| %(names)s::text[]"
+_PASSED = """exists (
+    select from jsonb_to_recordset(s.state -> 'clocks') as c (rule text, told_state text, advisory boolean)
+    where c.told_state = 'expired' and c.advisory is not true and c.rule = any(%(owed)s::text[]))"""
 _PLAYS = """exists (
     select from jsonb_array_elements(s.state -> 'parts') as p where p ->> 'participant' = any(%(names)s::text[]))"""
 # The next tick of a case is at most a millisecond past the end of each clock of it that runs, and that has an index.
@@ -224,6 +227,10 @@ _ACTS = """exists (
     join unnest(%(act_kinds)s::text[], %(act_rules)s::text[], %(act_roles)s::text[]) as acts (kind, rule, role) using (role)
     where acts.kind = found.kind and acts.rule = found.rule and p.participant = any(%(names)s::text[]))"""
 _CASES = "select s.state from transfers.state s where {where} order by s.key limit %(limit)s"
+# First found, then sorted: else the planner may walk a million cases in their order to find the fifty of one organ.
+_CASES_FOUND = """
+    with found as materialized (select s.key, s.state from transfers.state s where {where})
+    select state from found order by key limit %(limit)s"""
 _CLOCKS = f"""
     select page.clock, page.due_at, s.state from (
         select key, clock, due_at from ({OPEN_CLOCKS}) as found

@@ -1,20 +1,12 @@
 -- BEGIN reading (services/transfers/listing.py)
--- What a case is found by: whom it was told to, its kind and state, the rules of its clocks that have not ended ('clock:'), of those whose
--- end has passed ('passed:'), and whether one of them is provisional. One index for every list and figure: about 15 µs of the database a
--- state stored, measured, where tables kept by a trigger cost 85.
-create or replace function marks(held jsonb) returns text[] immutable strict parallel safe cost 10000 language plpgsql as $$
-begin
-    return array(
-        select 'to:' || name from jsonb_array_elements_text(held -> 'informed') as name
-        union all values ('kind:' || (held ->> 'kind')), ('state:' || (held ->> 'state'))
-        union all
-        select mark from
-            jsonb_to_recordset(held -> 'clocks') as c (rule text, told_state text, advisory boolean, provisional boolean),
-            lateral (values
-                ('clock:' || c.rule),
-                (case when c.told_state = 'expired' and c.advisory is not true then 'passed:' || c.rule end),
-                (case when c.provisional then 'provisional' end)) as m (mark)
-        where c.told_state in ('running', 'suspended', 'expired') and mark is not null);
-end $$;
-create index if not exists state_marks on state using gin (marks(state));
+-- What a case is found by: whom it was told to, the rules of its clocks that have not ended, 'expired' where one has passed that is not
+-- advisory, 'provisional' where one is. One index for every list and figure, of paths alone, which cost the database 3 µs a state stored
+-- (measured beside 30 without it); a function in PL/pgSQL cost 15, tables kept by a trigger 85.
+create or replace function case_marks(held jsonb) returns jsonb immutable strict parallel safe language sql as $$
+    select jsonb_path_query_array(held, '$.clocks[*] ? (@.told_state == "running" || @.told_state == "suspended" || @.told_state == "expired").rule')
+        || jsonb_path_query_array(held, '$.clocks[*] ? (@.told_state == "expired" && !(@.advisory == true)).told_state')
+        || jsonb_path_query_array(held, '$.clocks[*] ? (@.provisional == true && (@.told_state == "running" || @.told_state == "suspended" || @.told_state == "expired")).keyvalue().key ? (@ == "provisional")')
+        || (held -> 'informed')
+$$;
+create index if not exists state_case_marks on state using gin (case_marks(state));
 -- END reading
