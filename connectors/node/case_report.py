@@ -22,8 +22,8 @@ def cases(
 ) -> list[dict[str, Any]]:
     """The cases of the node's participants as the node itself computes them, each with its verdict document and the digest of its bytes.
 
-    ``whole`` is False for a case that a participant came into later: the node does not hold what its clocks run from, and computes
-    nothing. ``differs`` lists what the exchange told of a clock otherwise than the node computes it, both verdicts beside one another.
+    ``whole`` is False for a case that a participant came into later: the node does not hold what its clocks run from; ``party`` for one
+    that it has a copy of and no part in, or no more. Not every move is told to it then, and nothing is computed. ``differs`` lists what the exchange told of a clock otherwise than the node computes it, both verdicts beside one another.
     """
     wanted = (
         (member.id, subject)
@@ -38,22 +38,23 @@ def _case(db: sqlite3.Connection, book: Casebook, participant: str, subject: str
     kept = case_entries.entries(db, participant, subject)
     compared = book.compare(kept, case_entries.notices(db, participant, subject))
     computed = book.case(kept)
+    is_party = computed is not None and participant in parties(computed.case)
     row: dict[str, Any] = {
         "participant": participant,
         "case": subject,
         "entries": len(kept),
         "pending": case_entries.is_pending(db, participant, subject),
         "whole": computed is not None,
+        "party": is_party,
         "told": len(compared),
         "differs": [_difference(one) for one in compared if one.state == case_entries.DIFFERS],
     }
-    if computed is None:
+    if computed is None or not is_party:
         return row
     document, data = book.verdicts(computed.case, at_ms)
     view = case_view(computed.case, book.around(computed.case), at_ms, participant)
     return {
         **row,
-        "party": participant in parties(computed.case),
         "state": computed.case.state,
         "verdicts": document,
         "digest": f"sha256:{hashlib.sha256(data).hexdigest()}",

@@ -77,6 +77,11 @@ def status(config_path: Path, as_json: bool) -> None:
         )
         table.add_row(name, row["connector"] or "-", *counted)
     Console().print(table)
+    otherwise = sum(row["clocks_compared"].get("differs", 0) for row in found["participants"].values())
+    if otherwise:
+        click.echo(
+            f"CLOCKS: the exchange told {otherwise} times otherwise than this node computes; see `ipx node cases`"
+        )
     _print_witness(found["witness"])
     click.echo(f"dead letters: {found['dead_letters']}; copies that did not verify: {found['unverified']}")
 

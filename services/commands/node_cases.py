@@ -64,9 +64,11 @@ def _show(rows: list[dict[str, Any]]) -> None:
     table = Table("participant", "case", "state", "clock", "verdict", "due", box=None, padding=(0, 2, 0, 0))
     for row in rows:
         named = (row["participant"], row["case"])
-        if not row["whole"]:
-            table.add_row(*named, "not held from its opening on 材料不全", "-", "-", "-")
-        for clock in row["verdicts"]["clocks"] if row["whole"] else ():
+        if "verdicts" not in row:
+            why = "no party 非当事方" if row["whole"] else "not held from its opening on 材料不全"
+            table.add_row(*named, why, "-", "-", "-")
+            continue
+        for clock in row["verdicts"]["clocks"]:
             table.add_row(*named, row["state"], clock["clock"], clock["state"], clock["due_at"] or "-")
     Console().print(table)
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 import rfc8785
 
-from connectors.node import case_entries
+from connectors.node import case_entries, case_report
 from connectors.node.case_entries import CaseEntry, ClockNotice
+from connectors.node.config import NodeConfig
 from connectors.node.intake import HoldPage
 from services.cases.view import verdict_document
 from services.events.notice import ClockStarted
@@ -213,5 +215,40 @@ def test_an_own_event_that_was_refused_is_no_part_of_its_case(tmp_path: Path) ->
         await rig.turn(2)
         assert await rig.rows("select event from case_entries") == []
         assert await rig.rows("select state from outbox") == [("refused",)]
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_who_has_a_copy_and_no_part_is_shown_no_verdict(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        await rig.rows(
+            "insert into case_entries select ?, event, type, source, addressees, recipients, subject, agreement,"
+            " time_ms, value, log, seq, admitted_ms, members from case_entries where participant = ?",
+            SUZHOU,
+            HANGZHOU,
+        )
+        config = NodeConfig(node={"name": "s"}, participants=[{"id": SUZHOU, "key_file": "s"}])  # type: ignore[arg-type]
+        (row,) = await rig.journal.change(
+            lambda change: case_report.cases(config, change.db, rig.book, case=None, at_ms=rig.clock.now_ms())
+        )
+        assert (row["whole"], row["party"]) == (True, False)
+        assert "verdicts" not in row
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_of_an_event_only_codes_are_kept(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        ((value,),) = await rig.rows("select value from case_entries where participant = ?", NANJING)
+        assert "承办人" not in value
+        assert json.loads(value) == {
+            "kind": "assistance_request",
+            "title": "协助调查供货商",
+            "facts": "-",
+            "requests": "-",
+            "officer": "-",
+        }
 
     play(tmp_path, work, NANJING, HANGZHOU)
