@@ -33,7 +33,7 @@ ATTRIBUTE_OF = {
 }
 SPECVERSION = "1.0"
 AVRO = "application/avro"
-_FIXED = (("ce_specversion", SPECVERSION.encode()), ("ce_datacontenttype", AVRO.encode()))
+_FIXED_TEXT = (("ce_specversion", SPECVERSION), ("ce_datacontenttype", AVRO))
 _lines_of = itemgetter(*ATTRIBUTE_OF)
 _TRACE = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _OPTIONAL = {"traceparent": "trace", "ipxentry": "entry", "ipxdelivery": "delivery", "ipxoutcome": "outcome"}
@@ -68,7 +68,11 @@ class Envelope:
 
     def headers(self) -> Headers:
         """Kafka headers."""
-        return [*_FIXED, *((f"ce_{name}", text.encode()) for name, text in self.attributes().items())]
+        return [(name, text.encode()) for name, text in self.text_headers()]
+
+    def text_headers(self) -> tuple[tuple[str, str], ...]:
+        """Kafka headers as text, which all of them are."""
+        return (*_FIXED_TEXT, *[(f"ce_{name}", text) for name, text in self.attributes().items()])
 
 
 def frame(schema_id: int, body: bytes) -> bytes:

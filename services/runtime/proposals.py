@@ -66,7 +66,7 @@ class Proposer:
         return Proposal(
             topic=self.topics.proposals(family_of(event_type)),
             key=emission.subject.encode(),
-            headers=tuple((name, data.decode()) for name, data in envelope.headers()),
+            headers=envelope.text_headers(),
             value=frame(self.id_of(schema), envelope.body),
         )
 

@@ -43,7 +43,7 @@ from services.runtime.store import State, Store
 
 S = TypeVar("S")
 
-TICKED_AT_ONCE = 200
+TICKED_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Runner(Generic[S]):
         return Done(len(checked.entries), checked.skipped, len(outcome.emissions), checked.gaps)
 
     def tick(self, until_ms: int) -> int:
-        """Steps 3 to 5 for up to 200 states that are due at ``until_ms`` or before; says how many there were.
+        """Steps 3 to 5 for up to 1,000 states that are due at ``until_ms`` or before; says how many there were.
 
         ``until_ms`` must not be past the horizon (``planner.horizon_of``).
         """
@@ -147,11 +147,13 @@ class Runner(Generic[S]):
         return {key: self.room.decode(json) for key, json in self._store.lock_states(connection, keys).items()}
 
     def _save(self, connection: Connection, outcome: Outcome[S], loaded: Mapping[str, S]) -> None:
-        proposals = [self._proposer.propose(told.emission, told.trace) for told in outcome.emissions]
-        self._store.save_states(
-            connection, {key: self._encoded(state) for key, state in outcome.states.items()}, loaded
-        )
-        self._store.append_outbox(connection, proposals)
+        with self._store.storing(connection):
+            self._store.save_states(
+                connection, {key: self._encoded(state) for key, state in outcome.states.items()}, loaded
+            )
+            # the states are being stored while these are signed
+            proposals = [self._proposer.propose(told.emission, told.trace) for told in outcome.emissions]
+            self._store.append_outbox(connection, proposals)
 
     def _tell(self, outcome: Outcome[S]) -> None:
         if self._said is not None:

@@ -6,7 +6,8 @@ room cannot wait for one another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from json import JSONEncoder
 from typing import Any
@@ -70,11 +71,20 @@ class Store:
         row = connection.execute(self._sql["first_due"]).fetchone()
         return None if row is None else row[0]
 
-    def save_states(self, connection: Connection, states: Mapping[str, State | None], known: Iterable[str]) -> None:
-        """Writes states: those of ``known`` are there and locked, the others are new; None takes one away.
+    @contextmanager
+    def storing(self, connection: Connection) -> Iterator[None]:
+        """What is written inside goes to the database at once and is answered for at the end: it works while the caller does.
 
-        ``Transient`` when another worker has made one of the new ones meanwhile: then it must be loaded first.
+        ``Transient`` when another worker has made one of the new states meanwhile: then it must be loaded first.
         """
+        try:
+            with connection.pipeline():
+                yield
+        except psycopg.errors.UniqueViolation as error:
+            raise Transient("another worker made a state at the same moment") from error
+
+    def save_states(self, connection: Connection, states: Mapping[str, State | None], known: Iterable[str]) -> None:
+        """Writes states, while ``storing``: those of ``known`` are there and locked, the others are new; None takes one away."""
         there = set(known)
         old = [key for key, state in states.items() if key in there and state is not None]
         new = sorted(key for key, state in states.items() if key not in there and state is not None)
@@ -84,10 +94,7 @@ class Store:
         if gone:
             connection.execute(self._sql["delete_states"], (gone,))
         if new:
-            try:
-                connection.execute(self._sql["insert_states"], _columns(new, states))
-            except psycopg.errors.UniqueViolation as error:
-                raise Transient("another worker made a state at the same moment") from error
+            connection.execute(self._sql["insert_states"], _columns(new, states))
 
     def save_positions(self, connection: Connection, positions: Mapping[Place, Position]) -> None:
         """Moves positions that are locked."""

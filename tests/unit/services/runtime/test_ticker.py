@@ -10,6 +10,7 @@ from services.kernel.errors import Transient
 from services.kernel.ports import SettableClock
 from services.runtime.log_probe import End
 from services.runtime.planner import Position
+from services.runtime.runner import TICKED_AT_ONCE
 from services.runtime.ticker import Ticker
 
 P0, P1 = ("t.receipts", 0), ("t.receipts", 1)
@@ -129,12 +130,14 @@ def test_many_states_are_ticked_until_none_is_left():
     @dataclass
     class InPieces(FakeTicks):
         def tick(self, until_ms):
-            taken, self.due = self.due[:200], self.due[200:]
+            taken, self.due = self.due[:TICKED_AT_ONCE], self.due[TICKED_AT_ONCE:]
             self.ticked += taken
             return len(taken)
 
-    ticks = InPieces(due=[DUE] * 450, at={P0: Position(1, 1, DUE + 2), P1: Position(1, 1, DUE + 2)})
-    assert ticker(ticks, FakeLogs({}), now=DUE + 10)[0].tick() == 450
+    ticks = InPieces(
+        due=[DUE] * (2 * TICKED_AT_ONCE + 50), at={P0: Position(1, 1, DUE + 2), P1: Position(1, 1, DUE + 2)}
+    )
+    assert ticker(ticks, FakeLogs({}), now=DUE + 10)[0].tick() == 2 * TICKED_AT_ONCE + 50
 
 
 def test_kafka_away_is_transient_and_ticks_nothing():
