@@ -258,11 +258,11 @@ def notices(db: sqlite3.Connection, participant: str, subject: str) -> list[Cloc
     ]
 
 
-def unjudged(db: sqlite3.Connection, participant: str) -> list[str]:
-    """Cases with something told of a clock that was not compared yet."""
+def unjudged(db: sqlite3.Connection, participant: str, limit: int) -> list[str]:
+    """Cases with something told of a clock that was not compared yet, so many at most."""
     rows = db.execute(
-        "select distinct subject from clock_notices where participant = ? and state = ? order by subject",
-        (participant, NEW),
+        "select distinct subject from clock_notices where participant = ? and state = ? order by subject limit ?",
+        (participant, NEW, limit),
     )
     return [str(subject) for (subject,) in rows]
 

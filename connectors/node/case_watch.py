@@ -7,16 +7,23 @@ handed to the city all the same: what was told is a fact, and people decide.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 from connectors.node import case_entries
-from connectors.node.case_entries import DIFFERS
+from connectors.node.case_entries import DIFFERS, CaseEntry, ClockNotice
 from connectors.node.casebook import Casebook, Comparison
 from connectors.node.journal import Change, Journal
 from connectors.node.members import Members
 from connectors.node.telling import Teller
 from services.kernel.errors import Transient
+
+_AT_ONCE: Final = 100
+Held = tuple[list[CaseEntry], list[ClockNotice]]
+"""What is held of one case: its entries, and what was told of its clocks."""
 
 
 @dataclass(slots=True)
@@ -32,27 +39,33 @@ class CaseWatch:
     async def look(self) -> None:
         """Compares what was not compared yet; what cannot be compared now waits for the next look."""
         try:
-            compared = await self.journal.change(self._compare)
-            if any(one.state == DIFFERS for one in compared):
-                await self.members.catch_up()
-                compared = await self.journal.change(self._compare)
-            await self.journal.change(lambda change: self._store(change, compared))
+            while held := await self.journal.change(self._read):
+                compared = await asyncio.to_thread(self._compare, held)
+                if any(one.state == DIFFERS for one in compared):
+                    await self.members.catch_up()
+                    compared = await asyncio.to_thread(self._compare, held)
+                states = [(one.notice.event, one.state) for one in compared]
+                await self.journal.change(partial(self._store, states))
+                for one in compared:
+                    self._tell(one)
         except Transient as error:
             self.teller.warning("clocks could not be compared", participant=self.participant, reason=str(error))
-            return
-        for one in compared:
-            self._tell(one)
 
-    def _compare(self, change: Change) -> tuple[Comparison, ...]:
-        found: list[Comparison] = []
-        for subject in case_entries.unjudged(change.db, self.participant):
-            kept = case_entries.entries(change.db, self.participant, subject)
-            told = case_entries.notices(change.db, self.participant, subject)
-            found += [one for one in self.book.compare(kept, told) if one.notice.state == case_entries.NEW]
-        return tuple(found)
+    def _read(self, change: Change) -> list[Held]:
+        own = self.participant
+        return [
+            (case_entries.entries(change.db, own, subject), case_entries.notices(change.db, own, subject))
+            for subject in case_entries.unjudged(change.db, own, _AT_ONCE)
+        ]
 
-    def _store(self, change: Change, compared: Sequence[Comparison]) -> None:
-        case_entries.judge(change.db, self.participant, [(one.notice.event, one.state) for one in compared])
+    def _compare(self, held: Sequence[Held]) -> list[Comparison]:
+        """In a thread beside the loops: a fold takes a millisecond or so, and thousands of ends may come due in one second."""
+        return [
+            one for kept, told in held for one in self.book.compare(kept, told) if one.notice.state == case_entries.NEW
+        ]
+
+    def _store(self, states: Sequence[tuple[str, str]], change: Change) -> None:
+        case_entries.judge(change.db, self.participant, states)
 
     def _tell(self, one: Comparison) -> None:
         notice = one.notice

@@ -12,6 +12,7 @@ log that it looks into; ``case_entries.py`` keeps the rows. Numbered steps of a 
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,11 +79,12 @@ class Comparison:
 
 @dataclass(slots=True)
 class Casebook:
-    """Folds and compares. ``MembersBehind`` and ``Corrupt`` of the history are the caller's matter."""
+    """Folds and compares; may be used from any thread. ``Transient`` when the members log was not read as far as a case needs."""
 
     laws: Laws
     history: History
     _admitted: list[int] = field(default_factory=list, init=False, repr=False)
+    _growing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def case(self, entries: Sequence[CaseEntry], until_ms: int = -1) -> Computed | None:
         """The case after these entries, with the ticks up to that time; None when there is none, or its beginning is not here."""
@@ -162,9 +164,10 @@ class Casebook:
         return sizes
 
     def _size_at(self, at_ms: int) -> int:
-        fresh = self.history.since(len(self._admitted), _ALL)
-        self._admitted += [parse_instant(record.entry.admitted) for record in fresh]
-        return bisect_right(self._admitted, at_ms)
+        with self._growing:
+            fresh = self.history.since(len(self._admitted), _ALL)
+            self._admitted += [parse_instant(record.entry.admitted) for record in fresh]
+            return bisect_right(self._admitted, at_ms)
 
 
 def _said(entry: CaseEntry, members: int) -> Said:

@@ -26,6 +26,8 @@ def opened(path: Path, *, read_only: bool = True) -> Iterator[sqlite3.Connection
         raise BadSettings(f"{path}: no database; the node has not run with this configuration yet")
     db = open_database(path, read_only=read_only)
     try:
+        if db.execute("select 1 from sqlite_master where name = 'members_log'").fetchone() is None:
+            raise BadSettings(f"{path} is of an older release; it is brought up to date when the node is started once")
         yield db
     finally:
         db.close()

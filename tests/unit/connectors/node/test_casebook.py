@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 import rfc8785
 
-from connectors.node import case_entries, case_report
+from connectors.node import case_entries, case_report, members_log, report
 from connectors.node.case_entries import CaseEntry, ClockNotice
 from connectors.node.config import NodeConfig
 from connectors.node.intake import HoldPage
 from services.cases.view import verdict_document
 from services.events.notice import ClockStarted
-from services.kernel.errors import Transient
+from services.kernel.errors import BadSettings, Corrupt, Transient
 from services.runtime.fold import Emission
 from tests.unit.connectors.node.test_intake import letters, play
 from tests.unit.connectors.node_rig import Rig
-from tests.unit.connectors.small_exchange import HANGZHOU, NANJING, SUZHOU
+from tests.unit.connectors.small_exchange import HANGZHOU, NAME, NANJING, OPERATOR, RELEASED, SUZHOU, signer_of
 from tests.unit.connectors.small_transfers import SUBJECT, SmallRoom, World, answer, move, request
 
 DAY_MS = 86_400_000
@@ -252,3 +252,26 @@ def test_of_an_event_only_codes_are_kept(tmp_path: Path) -> None:
         }
 
     play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_a_database_of_an_older_release_is_named_as_such(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await rig.rows("drop table members_log")
+
+    play(tmp_path, work, NANJING)
+    with pytest.raises(BadSettings, match="older release"), report.opened(tmp_path / "n.db"):
+        pass
+
+
+def test_the_members_log_that_is_kept_is_verified_anew(tmp_path: Path) -> None:
+    exchange = play(tmp_path, lambda rig: opened(rig, SmallRoom(rig.exchange)), NANJING, HANGZHOU)
+    root, log = signer_of(OPERATOR).public, f"{NAME}.members/0"
+    with report.opened(tmp_path / "n.db", read_only=False) as db:
+        assert members_log.read(db, log, root, RELEASED.with_digest).latest == exchange.history.latest
+        (document,) = db.execute("select document from members_log where seq = 3").fetchone()
+        db.execute("update members_log set document = ? where seq = 2", (document,))
+        with pytest.raises(Corrupt):
+            members_log.read(db, log, root, RELEASED.with_digest)
+        db.execute("delete from members_log")
+        with pytest.raises(Transient):
+            members_log.read(db, log, root, RELEASED.with_digest)
