@@ -23,7 +23,7 @@ def cases(
     """The cases of the node's participants as the node itself computes them, each with its verdict document and the digest of its bytes.
 
     ``whole`` is False for a case that a participant came into later: the node does not hold what its clocks run from; ``party`` for one
-    that it has a copy of and no part in, or no more. Not every move is told to it then, and nothing is computed. ``differs`` lists what the exchange told of a clock otherwise than the node computes it, both verdicts beside one another.
+    that it has a copy of and no part in, or no more (None where that cannot be known). Not every move is told to it then, and nothing is computed. ``differs`` lists what the exchange told of a clock otherwise than the node computes it, both verdicts beside one another.
     """
     wanted = (
         (member.id, subject)
@@ -38,7 +38,7 @@ def _case(db: sqlite3.Connection, book: Casebook, participant: str, subject: str
     kept = case_entries.entries(db, participant, subject)
     compared = book.compare(kept, case_entries.notices(db, participant, subject))
     computed = book.case(kept)
-    is_party = computed is not None and participant in parties(computed.case)
+    is_party = None if computed is None else participant in parties(computed.case)
     row: dict[str, Any] = {
         "participant": participant,
         "case": subject,
