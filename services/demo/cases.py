@@ -7,6 +7,9 @@ read from the notices log. So an expectation is compared with both.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
+
+import rfc8785
 
 from services.cases.clocks import verdicts
 from services.cases.documents import load_transfers
@@ -66,10 +69,10 @@ class Cases:
         case = self.states.get(subject)
         return () if case is None or not case.exists else verdicts(case, self._around(case), now_ms)
 
-    def document(self, subject: str, now_ms: int) -> dict[str, object]:
-        """The verdicts of a case as nodes and auditors write them."""
+    def digest(self, subject: str, now_ms: int) -> str:
+        """Digest of the verdicts of a case, in the form in which nodes and auditors write them (RFC 8785)."""
         case = self.states[subject]
-        return verdict_document(case, self._around(case), now_ms)
+        return f"sha256:{sha256(rfc8785.dumps(verdict_document(case, self._around(case), now_ms))).hexdigest()}"
 
     def _around(self, case: Case) -> Around:
         return Around(self._tables.tables, self._tables.rules, self.history.at(case.members))
@@ -176,10 +179,11 @@ class Look:
 
     def _answer_differs(self, expected: Expected) -> str | None:
         answers = self.tally.without_effect_on.get(self.own, [])
-        rules = sorted({answer.rule for _, answer in answers})
-        if rules != [expected.word]:
-            return f"answered by {', '.join(rules) or 'nothing'}, not {expected.word}"
-        return _others(_recipients([entry for entry, _ in answers]), expected)
+        rules = {answer.rule for _, answer in answers}
+        wanted = {expected.word} | ({expected.outsiders} if expected.outsiders else set())
+        if rules != wanted:
+            return f"answered by {', '.join(sorted(rules)) or 'nothing'}, not {', '.join(sorted(wanted))}"
+        return _others(_recipients([entry for entry, answer in answers if answer.rule == expected.word]), expected)
 
 
 def _recipients(entries: list[Entry]) -> set[str]:

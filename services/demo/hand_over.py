@@ -30,7 +30,7 @@ _STEP_KEYS: Final = frozenset(
 )
 _EXPECT_KEYS: Final = frozenset(
     {"case", "state", "clock", "is", "due", "late_by", "breach", "provisional", "advisory", "must_act"}
-    | {"no_clock", "told", "no_effect", "refused", "to", "zh", "en"}
+    | {"no_clock", "told", "no_effect", "outsiders", "refused", "to", "zh", "en"}
 )
 _FACTS: Final = ("state", "is", "no_clock", "told", "no_effect", "refused")
 _TIME: Final = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}):(\d{2})")
@@ -44,7 +44,7 @@ class Expected:
     """One thing that must be true after a step; exactly one of ``state``, ``verdict``, ``no_clock``, ``told``, ``no_effect``, ``refused``.
 
     ``told`` is the name of an event type and ``to`` exactly who has a copy of it: of this step's own event, or of the last notice about
-    ``clock``. ``no_effect`` is the rule that answers this step's move, ``refused`` the code that admission refuses it with.
+    ``clock``. ``no_effect`` is the rule that answers this step's move, ``outsiders`` what those hear who have no part in the case, ``refused`` the code that admission refuses it with.
     """
 
     case: str
@@ -58,6 +58,7 @@ class Expected:
     advisory: bool
     must_act: tuple[str, ...] | None
     to: tuple[str, ...] | None
+    outsiders: str | None
     zh: str
     en: str
 
@@ -226,6 +227,7 @@ def _expected(row: Mapping[str, Any], where: str) -> Expected:
         advisory=row.get("advisory", False) is True,
         must_act=None if must_act is None else tuple(must_act),
         to=None if to is None else tuple(_participant(one, where) for one in to),
+        outsiders=row.get("outsiders"),
         zh=str(row.get("zh", "")),
         en=str(row.get("en", "")),
     )

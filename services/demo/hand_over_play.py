@@ -48,6 +48,8 @@ class HandOverPlay:
     """The time of the step at hand, when it has not come."""
     failed: list[Expectation] = field(default_factory=list)
     _typed: bool = False
+    _tried: bool = False
+    """Whether the step at hand was begun and broke off: then its system is asked what it has, before it is made again."""
     _own: str = ""
     _since_s: float = 0.0
     _heard: set[str] = field(default_factory=set)
@@ -97,7 +99,7 @@ class HandOverPlay:
         before = (self.at, self._typed, self._own)
         try:
             while not self.is_done and self._passed(self.story.turns[self.at], trail.tally):
-                self.at, self._typed, self._own = self.at + 1, False, ""
+                self.at, self._typed, self._tried, self._own = self.at + 1, False, False, ""
         except Transient:
             return False
         return (self.at, self._typed, self._own) != before
@@ -190,6 +192,9 @@ class HandOverPlay:
             turn, number=self._number(turn.case), subject=self._subject(turn, tally)
         )
         desk = self.around.desks[turn.by]
+        if self._tried and any(form.items() <= row["nr"].items() for row in desk.holdings()["happenings"]):
+            return
+        self._tried = True
         if turn.ahead_ms:
             desk.set_ahead(turn.ahead_ms)
         desk.type_in("transfer" if turn.do == OPEN else "move", [form])
