@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 
 from services.kernel.errors import Refused
 
@@ -34,6 +35,7 @@ def format_instant(instant_ms: int) -> str:
     return f"{text}T{hour:02d}:{minute:02d}:{second:02d}.{ms:03d}Z"
 
 
+@lru_cache(maxsize=4096)  # one entry's times are asked for by everybody that it passes
 def parse_instant(text: str) -> int:
     """Inverse of :func:`format_instant`; refuses (``bad-attribute``) every other spelling of the same moment."""
     if _FORM.fullmatch(text) is None:
