@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -15,15 +15,23 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from services.codec.http import HttpClient
+from services.codec.keys import parse_public
+from services.demo.cases import Cases
 from services.demo.conduct import Conductor, Outcome, Standing
 from services.demo.crew import Crew
+from services.demo.desk import HttpDesk
 from services.demo.exchange import hold_exchange
+from services.demo.forms import Forms
+from services.demo.hand_over_play import Around, HandOverPlay
 from services.demo.play import Play
+from services.demo.played import Played
+from services.demo.repertoire import load_repertoire
 from services.demo.roster import City, load_roster
-from services.demo.scenario import load_scenarios
 from services.demo.stage import set_stage
 from services.demo.telling import cases_table, organs_table, sentences
+from services.runtime.settings import CommonSettings
 from services.runtime.shell import SystemEntropy, clock_of
+from services.runtime.topics import Topics
 
 DEFAULT_STATE_DIR = Path(".ipx") / "demo"
 _WIDTH = 140
@@ -51,7 +59,7 @@ def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, wi
 
     A second run finds the data of the first and plays new clues beside it.
     """
-    scenarios, cities = load_scenarios(names=names), load_roster()
+    (scenarios, stories), cities = load_repertoire(names), load_roster()
     laps = Laps()
     signal.signal(signal.SIGTERM, lambda *_about: sys.exit(_TERMINATED))  # so that what was started is stopped
     with Bar() as bar, ExitStack() as stack:
@@ -63,10 +71,25 @@ def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, wi
         laps.lap("cities started")
         run = f"D{clock_of(settings.clock_file).now_ms() // 1000:X}"
         conductor = Conductor(settings, stage.desks, tend=stage.tend, watch=bar.follow)
-        outcome = conductor.conduct([Play(s, run, stage.desks) for s in scenarios], within_s=within_s)
+        plays: list[Played] = [Play(scenario, run, stage.desks) for scenario in scenarios]
+        if stories:
+            around = surroundings(settings, cities, stage.desks, run)
+            plays += [HandOverPlay(story, around) for story in stories]
+        outcome = conductor.conduct(plays, within_s=within_s)
         laps.lap("cases played and counted")
     laps.lap("everything stopped")
     tell(outcome, cities, laps, as_json=as_json)
+
+
+def surroundings(settings: CommonSettings, cities: Sequence[City], desks: Mapping[str, HttpDesk], run: str) -> Around:
+    """What cases that are handed over are played with here, at the real time."""
+    return Around(
+        run=run,
+        desks=desks,
+        forms={organ.id: Forms(organ.form, organ.dialect) for city in cities for organ in city.organs},
+        cases=Cases.of(f"{Topics(settings.exchange_name).log('members')}/0", parse_public(settings.root_key or "")),
+        clock=clock_of(settings.clock_file),
+    )
 
 
 class Laps:

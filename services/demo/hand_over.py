@@ -44,7 +44,8 @@ class Expected:
     """One thing that must be true after a step; exactly one of ``state``, ``verdict``, ``no_clock``, ``told``, ``no_effect``, ``refused``.
 
     ``told`` is the name of an event type and ``to`` exactly who has a copy of it: of this step's own event, or of the last notice about
-    ``clock``. ``no_effect`` is the rule that answers this step's move, ``outsiders`` what those hear who have no part in the case, ``refused`` the code that admission refuses it with.
+    ``clock``. ``due_ms`` None: not compared, but where the clock stands still; ``provisional`` None: not compared (both only where a story is
+    played at the real time, whose days nobody counted). ``no_effect`` is the rule that answers this step's move, ``outsiders`` what those hear who have no part in the case, ``refused`` the code that admission refuses it with.
     """
 
     case: str
@@ -54,7 +55,7 @@ class Expected:
     due_ms: int | None
     late_by_ms: int | None
     breach: bool
-    provisional: bool
+    provisional: bool | None
     advisory: bool
     must_act: tuple[str, ...] | None
     to: tuple[str, ...] | None
@@ -131,7 +132,7 @@ def read_hand_over(name: str, path: Path) -> HandOver:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(f"{where}: {error}") from error
     _only(document, _SCENARIO_KEYS, where)
-    rows = document.get("step", ())
+    rows, real_time = document.get("step", ()), document.get("real_time", False) is True
     story = HandOver(
         name=name,
         title_zh=_text(document, "title_zh", where),
@@ -140,8 +141,11 @@ def read_hand_over(name: str, path: Path) -> HandOver:
         dates=str(document.get("dates", "")),
         story_zh=_text(document, "story_zh", where).strip(),
         story_en=_text(document, "story_en", where).strip(),
-        real_time=document.get("real_time", False) is True,
-        turns=tuple(_turn(row, path.parent, f"{where}, step {number}") for number, row in enumerate(rows, start=1)),
+        real_time=real_time,
+        turns=tuple(
+            _turn(row, path.parent, f"{where}, step {number}", dated=not real_time)
+            for number, row in enumerate(rows, start=1)
+        ),
     )
     _check(story, where)
     return story
@@ -177,7 +181,7 @@ def parse_span(text: str) -> int:
     return -span_ms if found[1] else span_ms
 
 
-def _turn(row: Mapping[str, Any], directory: Path, where: str) -> Turn:
+def _turn(row: Mapping[str, Any], directory: Path, where: str, *, dated: bool) -> Turn:
     _only(row, _STEP_KEYS, where)
     do = _text(row, "do", where)
     if do not in _STEPS:
@@ -200,13 +204,13 @@ def _turn(row: Mapping[str, Any], directory: Path, where: str) -> Turn:
         zh=_text(row, "zh", where),
         en=_text(row, "en", where),
         expected=tuple(
-            _expected({"case": case, **one}, f"{where}, expectation {number}")
+            _expected({"case": case, **one}, f"{where}, expectation {number}", dated=dated)
             for number, one in enumerate(row.get("expect", ()), start=1)
         ),
     )
 
 
-def _expected(row: Mapping[str, Any], where: str) -> Expected:
+def _expected(row: Mapping[str, Any], where: str, *, dated: bool) -> Expected:
     _only(row, _EXPECT_KEYS, where)
     said = [fact for fact in _FACTS if fact in row]
     if len(said) != 1:
@@ -214,6 +218,8 @@ def _expected(row: Mapping[str, Any], where: str) -> Expected:
     fact = said[0]
     if (fact == "is") != ("clock" in row and fact != "told"):
         raise BadSettings(f"{where}: a clock is said to be something, and nothing else is")
+    if fact == "is" and dated and ("due" in row) is (row["is"] == "suspended"):
+        raise BadSettings(f"{where}: a clock has an end (due), unless it stands still")
     must_act, to = row.get("must_act"), row.get("to")
     return Expected(
         case=_text(row, "case", where),
@@ -223,7 +229,7 @@ def _expected(row: Mapping[str, Any], where: str) -> Expected:
         due_ms=_time(row, "due", where),
         late_by_ms=_span(row, "late_by", where),
         breach=row.get("breach", False) is True,
-        provisional=row.get("provisional", False) is True,
+        provisional=row.get("provisional", False if dated else None),
         advisory=row.get("advisory", False) is True,
         must_act=None if must_act is None else tuple(must_act),
         to=None if to is None else tuple(_participant(one, where) for one in to),

@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services.cases.wording import CLOCK_STATES
 from services.demo.cases import Cases, Look
 from services.demo.desk import Desk
 from services.demo.ends import Trail
 from services.demo.forms import Forms
-from services.demo.hand_over import CALENDAR, CLOCK, OPEN, Expected, HandOver, Turn
+from services.demo.hand_over import CALENDAR, CLOCK, OPEN, Expected, HandOver, Turn, format_time
 from services.demo.scenario import Expectation
 from services.demo.tally import Tally
 from services.kernel.errors import Transient
@@ -34,7 +35,8 @@ class Around:
     forms: Mapping[str, Forms]
     cases: Cases
     clock: Clock
-    load_calendar: Callable[[Path], None]
+    load_calendar: Callable[[Path], None] | None = None
+    """How a calendar is published; None where no story publishes one."""
 
 
 @dataclass(slots=True)
@@ -108,9 +110,19 @@ class HandOverPlay:
         """What was not as the file says, with what was found."""
         return tuple(self.failed)
 
-    def ends(self) -> tuple[Expectation, ...]:
-        """What the story tells of itself: each step in words."""
-        return tuple(_line(turn.case, turn.do, turn.zh, turn.en) for turn in self.story.turns[: self.at])
+    def ends(self, trail: Trail) -> tuple[Expectation, ...]:
+        """What the story tells of itself: each step in words, then how the clocks of its cases stand."""
+        steps = [_line(turn.case, turn.do, turn.zh, turn.en) for turn in self.story.turns[: self.at]]
+        now_ms = self.around.clock.now_ms()
+        for case, subject in self.subjects(trail.tally).items():
+            for clock, verdict, actors in self.around.cases.judged(subject, now_ms):
+                zh, en = CLOCK_STATES[verdict.state]
+                due = "" if verdict.due_at is None else format_time(verdict.due_at)
+                who = f", {', '.join(actors)}" if verdict.state == "running" else ""
+                steps.append(
+                    _line(case, "clock", f"期限 {clock.key}：{zh}，{due} 届满", f"{clock.key}: {en}, due {due}{who}")
+                )
+        return tuple(steps)
 
     def awaited(self, trail: Trail) -> tuple[Expectation, ...]:
         """Nothing: what has not come in its time is told as missing."""
@@ -185,7 +197,7 @@ class HandOverPlay:
         if turn.do == CLOCK:
             return
         if turn.do == CALENDAR:
-            if turn.file is not None:
+            if turn.file is not None and self.around.load_calendar is not None:
                 self.around.load_calendar(turn.file)
             return
         form = self.around.forms[turn.by].typed(

@@ -91,7 +91,7 @@ class Play:
         ends = self.scenario.expectations
         return tuple(e for e in ends if not has_come(e, self.numbers(e.clue), trail, screens))
 
-    def ends(self) -> tuple[Expectation, ...]:
+    def ends(self, trail: Trail) -> tuple[Expectation, ...]:
         """Every end that must come."""
         return self.scenario.expectations
 

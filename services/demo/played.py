@@ -62,7 +62,7 @@ class Played(Protocol):
         """The ends that have not come."""
         ...
 
-    def ends(self) -> tuple[Expectation, ...]:
+    def ends(self, trail: Trail) -> tuple[Expectation, ...]:
         """Every end that must come."""
         ...
 

@@ -29,7 +29,7 @@ class Told:
 def told_of(play: Played, trail: Trail, screens: Mapping[str, str]) -> Told:
     """What became of a play."""
     missing = play.missing(trail, screens)
-    came = tuple(e for e in play.ends() if e not in missing)
+    came = tuple(e for e in play.ends(trail) if e not in missing)
     return Told(play.name, *play.titles, play.things, came, missing)
 
 

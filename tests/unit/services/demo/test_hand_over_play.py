@@ -191,5 +191,5 @@ def test_what_is_otherwise_is_kept_in_words_and_hides_nothing_after_it(scene: Sc
         f"ask: TransferOpened was told to {NINGBO}, not {SHANGHAI}",
         "finish: refused with nothing, not time-in-future",
     ]
-    assert [line.en for line in scene.play.ends()] == ["ask", "finish", "calendar"]
+    assert [line.en for line in scene.play.ends(Trail(scene.tally))] == ["ask", "finish", "calendar"]
     assert scene.play.awaited(Trail(scene.tally)) == ()
