@@ -179,11 +179,8 @@ class Session:
     def _write(self, group: Group, brought: list[Brought]) -> None:
         """Step 10: one transaction, whose commit goes on beside the next batch."""
         tools = self._tools
-        admitted = format_instant(
-            max(one.progress.numbers.admitted_ms for one in brought) or tools.deciding.clock.now_ms()
-        )
         tools.inboxes.ensure(_inboxes_of(brought))
-        outcomes = list(self._outcomes(brought, admitted))
+        outcomes = list(self._outcomes(brought))
         begun_s = time.perf_counter()
         tools.transactions.begin()
         tools.transactions.write(_admitted(brought, tools.topics))
@@ -201,9 +198,11 @@ class Session:
         for one in brought:
             one.partition.in_flight = one.progress
 
-    def _outcomes(self, brought: list[Brought], admitted: str) -> Iterator[Outgoing]:
+    def _outcomes(self, brought: list[Brought]) -> Iterator[Outgoing]:
+        """What was decided, at the time at which the entries of that partition were admitted: a source knows by it when its own were."""
         tools = self._tools
         for one in brought:
+            admitted = format_instant(one.progress.numbers.admitted_ms or tools.deciding.clock.now_ms())
             for source, items in by_source(one.progress.sequencing.answers).items():
                 numbers = one.partition.source_numbers(source, tools.tail)
                 records, after = tools.outcomes.write(one.partition.place, source, items, numbers, admitted)

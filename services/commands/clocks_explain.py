@@ -23,7 +23,7 @@ from services.kernel.clock_rules import ClockRule
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_instant
 from services.kernel.verdict import Verdict, verdict
-from services.runtime.shell import SystemClock
+from services.runtime.shell import clock_of
 
 _CODES = SCHEMAS_DIR / "codes"
 _UNANSWERABLE = 2
@@ -106,7 +106,7 @@ def command(
 
 
 def _answer(question: Question, asked: str | None, calendars: Path | None) -> tuple[dict[str, Any], ClockRule]:
-    now_ms = SystemClock().now_ms() if asked is None else read_time(asked)
+    now_ms = clock_of(None).now_ms() if asked is None else read_time(asked)
     rule, moments = case_of(question, load_clock_rules(_CODES / "clocks.toml"))
     calendar = _calendar(calendars)
     return answer(rule, verdict(rule, moments, calendar, now_ms), calendar, now_ms), rule
