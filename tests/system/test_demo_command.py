@@ -25,6 +25,9 @@ KEYS = [
 ]
 
 
+REFERRAL = ("--scenario", "referral")
+
+
 def numbers(run: DemoRun) -> dict[str, float]:
     found: dict[str, float] = json.loads(run.stdout.splitlines()[-1])
     return found
@@ -33,7 +36,9 @@ def numbers(run: DemoRun) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def second_run(first_run: DemoRun) -> DemoRun:
     """The same again, on what the first left."""
-    return run_demo(first_run.state_dir, first_run.environ, "--scenario", "battery", "--scenario", "non-member")
+    return run_demo(
+        first_run.state_dir, first_run.environ, "--scenario", "battery", "--scenario", "non-member", *REFERRAL
+    )
 
 
 def test_the_first_run_ends_well(first_run: DemoRun) -> None:
@@ -67,6 +72,12 @@ def test_a_second_run_plays_new_clues_beside_the_first(second_run: DemoRun) -> N
     assert list(told) == KEYS
     assert (told["refused"], told["gaps"], told["repeats"]) == (1, 0, 0)
     assert 5 < told["published"] < 50
+
+
+def test_a_case_that_is_handed_over_is_told_with_its_clocks(second_run: DemoRun) -> None:
+    words = "".join(second_run.stderr.split())
+    for said in ("三门县局移送案件", "期限C12/1：计算中", "C6/1:metintime,due", "331022.market_regulator"):
+        assert said in words
 
 
 def test_an_exchange_that_was_up_before_is_left_up(second_run: DemoRun) -> None:
