@@ -35,7 +35,7 @@ from services.kernel.clock_documents import load_clock_rules
 from services.kernel.clock_rules import ClockRules
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import Transient
-from services.kernel.ids import uuid8
+from services.kernel.ids import derived_id
 from services.kernel.instants import parse_instant
 from services.kernel.verdict import Verdict
 from services.members.history import History
@@ -136,7 +136,7 @@ class Casebook:
         if computed is None:
             return tuple(Comparison(notice, UNKNOWN, None) for notice in notices)
         own = {
-            uuid8(ROOM, change.cause, str(change.ordinal + ORDINALS * group)): change
+            derived_id(ROOM, computed.case.subject, change.cause, change.ordinal + ORDINALS * group): change
             for change in computed.changes
             for group in range(_GROUPS)
         }

@@ -21,7 +21,7 @@ from services.codec.statement import format_statement
 from services.events import from_value
 from services.events.receipt import Committed, Delivered, NotCommitted, Rejected, StepMissing
 from services.kernel.errors import Refused
-from services.kernel.ids import is_event_id, uuid8
+from services.kernel.ids import derived_id, is_event_id
 from services.runtime.records import RawRecord, log_of
 
 DERIVING: Final = ("exchange.clues", "exchange.receipts", "exchange.transfers")
@@ -108,7 +108,7 @@ class LogFacts:
             return [Finding("cause-missing", *place, "a derived event names no cause", record.offset, entry.seq)]
         self._facts.add("caused", (_uuid(statement.cause), log, entry.seq, record.offset))
         room = statement.source.partition(".")[2]
-        if any(uuid8(room, statement.cause, str(n)) == statement.id for n in range(_ORDINALS)):
+        if any(derived_id(room, statement.subject, statement.cause, n) == statement.id for n in range(_ORDINALS)):
             return []
         sentence = f"the id of a derived event follows from its cause {statement.cause}, this one does not"
         return [Finding("id-not-derived", *place, sentence, record.offset, entry.seq)]

@@ -33,7 +33,7 @@ from services.events.transfer import CalendarApplied, MoveHadNoEffect, TransferM
 from services.kernel.clock_documents import load_clock_rules
 from services.kernel.clock_rules import ClockRules
 from services.kernel.errors import Corrupt, Refused
-from services.kernel.ids import uuid8
+from services.kernel.ids import derived_id
 from services.kernel.verdict import Verdict
 from services.members.history import History
 from services.runtime.fold import Logged
@@ -115,7 +115,7 @@ class _Computing:
     schema_of: SchemaOf
     findings: list[tuple[int, Finding]] = field(default_factory=list)
     _cases: dict[str, Case] = field(default_factory=dict)
-    _changes: dict[str, _Change] = field(default_factory=dict)
+    _changes: dict[tuple[str, str, int], _Change] = field(default_factory=dict)
     _without: dict[str, tuple[int, NoEffect]] = field(default_factory=dict)
     _compared: int = 0
 
@@ -182,7 +182,7 @@ class _Computing:
         self._cases[done.case.subject] = done.case
         groups = -(-len(parties(done.case)) // MAX_ADDRESSEES)
         for change in done.changes:
-            self._changes[f"{change.cause} {change.ordinal}"] = _owed(done.case.subject, change, groups)
+            self._changes[done.case.subject, change.cause, change.ordinal] = _owed(done.case.subject, change, groups)
 
     def _around(self, case: Case) -> Around:
         return Around(self.tables, self.rules, self.history.at(case.members))
@@ -193,9 +193,8 @@ class _Computing:
 
     def _compare(self) -> None:
         owed = {
-            uuid8(ROOM, cause, str(int(ordinal) + ORDINALS * group)): change
-            for place, change in self._changes.items()
-            for cause, ordinal in (place.split(" "),)
+            derived_id(ROOM, subject, cause, ordinal + ORDINALS * group): change
+            for (subject, cause, ordinal), change in self._changes.items()
             for group in range(change.groups)
         }
         answered: set[str] = set()

@@ -22,9 +22,9 @@ def uuid7(now_ms: int, entropy: bytes) -> str:
 
 
 def uuid8(*parts: str) -> str:
-    """The UUIDv8 (RFC 9562 section 5.8) of a derived event: the same parts, in the same order, give the same id.
+    """The UUIDv8 (RFC 9562 section 5.8) of some parts: the same parts, in the same order, give the same id.
 
-    The parts are room, cause id and ordinal; each is length-prefixed, so that no two lists collide.
+    Each part is length-prefixed, so that no two lists collide.
     """
     digest = hashlib.sha256(b"ipx-derived-id/v1\n")
     for part in parts:
@@ -32,6 +32,14 @@ def uuid8(*parts: str) -> str:
         digest.update(len(data).to_bytes(4, "big") + data)
     value = int.from_bytes(digest.digest()[:16], "big")
     return _text(value & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62)
+
+
+def derived_id(room: str, subject: str, cause: str, ordinal: int) -> str:
+    """The id of what a room says of a subject because of a cause.
+
+    The subject is in it since an event id is unique in its log partition alone: somebody may say two things under one id, of two subjects.
+    """
+    return uuid8(room, subject, cause, str(ordinal))
 
 
 def is_event_id(text: str) -> bool:

@@ -132,12 +132,15 @@ def tick_all(room: Room[S], loaded: Mapping[str, S], until_ms: int, world: World
 
 
 def _each_once(told: list[Told]) -> tuple[Told, ...]:
-    """The emissions; two of one cause with one ordinal would have one id, so that is a bug of the fold."""
-    seen: set[tuple[str, int]] = set()
+    """The emissions; two of one subject and cause with one ordinal would have one id, so that is a bug of the fold.
+
+    Of two subjects they may be: somebody may have said two things under one id, in two partitions.
+    """
+    seen: set[tuple[str, str, int]] = set()
     for item in told:
-        identity = (item.emission.cause, item.emission.ordinal)
+        identity = (item.emission.subject, item.emission.cause, item.emission.ordinal)
         if identity in seen:
-            raise Corrupt(f"two emissions of {identity[0]} have the ordinal {identity[1]}")
+            raise Corrupt(f"two emissions on {identity[0]} of {identity[1]} have the ordinal {identity[2]}")
         seen.add(identity)
     return tuple(told)
 

@@ -1,6 +1,6 @@
 """From an emission to a record for ``.in``: the signed envelope of a derived event, the same bytes at every replay.
 
-Design principle 4: id from (room, cause, ordinal), time as the fold gave it, no restricted field and so no salt, and an
+Design principle 4: id from (room, subject, cause, ordinal), time as the fold gave it, no restricted field and so no salt, and an
 Ed25519 signature, which is deterministic (RFC 8032).
 """
 
@@ -15,7 +15,7 @@ from services.codec.schema import EventSchema
 from services.codec.signature import sign
 from services.events.registry import to_value
 from services.kernel.families import family_of
-from services.kernel.ids import uuid8
+from services.kernel.ids import derived_id
 from services.kernel.instants import format_instant
 from services.kernel.ports import Signer
 from services.runtime.fold import Emission
@@ -51,7 +51,7 @@ class Proposer:
         event_type = type(emission.event).TYPE
         schema = self.schema_named(event_type)
         draft = Draft(
-            id=derived_id(self.room, emission),
+            id=id_of(self.room, emission),
             source=f"exchange.{self.room}",
             subject=emission.subject,
             time=format_instant(emission.time_ms),
@@ -71,6 +71,6 @@ class Proposer:
         )
 
 
-def derived_id(room: str, emission: Emission) -> str:
+def id_of(room: str, emission: Emission) -> str:
     """Id of the event that an emission becomes."""
-    return uuid8(room, emission.cause, str(emission.ordinal))
+    return derived_id(room, emission.subject, emission.cause, emission.ordinal)

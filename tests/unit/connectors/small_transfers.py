@@ -16,7 +16,7 @@ from services.events import from_value, to_value
 from services.kernel.families import family_of
 from services.kernel.instants import format_instant
 from services.runtime.fold import Emission, Logged
-from services.runtime.proposals import derived_id
+from services.runtime.proposals import id_of
 from services.transfers.worker import ROOM
 from tests.unit.connectors.small_exchange import RELEASED, TRANSFERS, SmallExchange, signer_of
 
@@ -78,7 +78,7 @@ def _logged(envelope: Envelope) -> Logged:
 def _proposed(emission: Emission) -> dict[str, str]:
     schema = RELEASED.named(type(emission.event).TYPE)
     draft = Draft(
-        id=derived_id("transfers", emission),
+        id=id_of("transfers", emission),
         source=TRANSFERS,
         subject=emission.subject,
         time=format_instant(emission.time_ms),

@@ -24,7 +24,7 @@ from services.kernel.codes import day_of
 from services.kernel.instants import format_instant
 from services.ledger.completeness import ROOM, Completeness
 from services.runtime.fold import Emission
-from services.runtime.proposals import derived_id
+from services.runtime.proposals import id_of
 from tests.unit.connectors.node.test_intake import play
 from tests.unit.connectors.node.test_reading import read, say
 from tests.unit.connectors.node_rig import Rig
@@ -49,7 +49,7 @@ def statement_of(exchange: SmallExchange, participant: str = HANGZHOU) -> Emissi
 def state(exchange: SmallExchange, said: Emission, source: str = LEDGER) -> str:
     """Proposes it as the ledger does; the outcome's word."""
     draft = Draft(
-        id=derived_id(ROOM, said),
+        id=id_of(ROOM, said),
         source=source,
         subject=said.subject,
         time=format_instant(said.time_ms),

@@ -128,6 +128,13 @@ def test_two_emissions_of_one_cause_with_one_ordinal_are_a_bug():
         fold_all(r, keys_of(r, [entry(0)]), {}, None)
 
 
+def test_one_id_under_which_two_things_were_said_of_two_subjects_stops_nobody():
+    one, two = (replace(emission("c", 1), subject=subject) for subject in ("S", "T"))
+    r = room(fold=lambda state, e, world: Folded(Sum(), (one if e.entry.statement.subject == "S" else two,)))
+    outcome = fold_all(r, keys_of(r, [entry(0, subject="S"), entry(1, subject="T")]), {}, None)
+    assert [told.emission for told in outcome.emissions] == [one, two]
+
+
 def test_a_state_is_ticked_at_each_of_its_due_times_in_order_and_not_past_the_horizon():
     seen = []
 

@@ -16,9 +16,9 @@ from services.codec.signature import RootCache, parse_signature, verify
 from services.codec.statement import format_statement
 from services.events.receipt import StepMissing
 from services.kernel.errors import Refused
-from services.kernel.ids import uuid8
+from services.kernel.ids import derived_id, uuid8
 from services.runtime.fold import Emission
-from services.runtime.proposals import Proposer, derived_id
+from services.runtime.proposals import Proposer, id_of
 from services.runtime.topics import Topics
 
 RELEASED = load_released()
@@ -46,7 +46,7 @@ def test_the_record_is_a_signed_event_of_the_room_on_the_familys_in_topic():
     assert (statement.source, statement.agreement, statement.cause) == ("exchange.receipts", "-", CAUSE)
     assert statement.addressee == f"320100.market_regulator,{HANGZHOU}"
     assert statement.time == "2026-09-21T14:13:20.000Z"
-    assert statement.id == uuid8("receipts", CAUSE, "1") == derived_id("receipts", EMISSION)
+    assert statement.id == derived_id("receipts", EMISSION.subject, CAUSE, 1) == id_of("receipts", EMISSION)
     assert (envelope.salts, envelope.trace) == ("-", TRACE)
     assert RELEASED.named(StepMissing.TYPE).decode(envelope.body)["step"] == "delivered"
     signature = parse_signature(envelope.signature)
@@ -59,10 +59,12 @@ def test_the_trace_is_no_part_of_what_is_signed():
 
 
 def test_rooms_and_ordinals_are_told_apart_by_the_id():
-    ids = {
-        derived_id(room, replace(EMISSION, ordinal=ordinal)) for room in ("receipts", "clues") for ordinal in (0, 1, 10)
-    }
+    ids = {id_of(room, replace(EMISSION, ordinal=ordinal)) for room in ("receipts", "clues") for ordinal in (0, 1, 10)}
     assert len(ids) == 6
+
+
+def test_one_cause_under_which_somebody_said_two_things_gives_each_subject_an_id_of_its_own():
+    assert id_of("transfers", EMISSION) != id_of("transfers", replace(EMISSION, subject="TR-2"))
 
 
 def test_nobody_to_tell_is_written_as_a_dash():
