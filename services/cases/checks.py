@@ -4,10 +4,13 @@
 |---|---|---|
 | same_level | whoever takes the role is of the level of the mover; a dispatched office counts as its parent | Order 310/730 art. 5 (C3), 刑诉法 177(3) (D3) |
 | nearest_common_superior | whoever takes the role is the first superior that all organs in dispute have in common | 程序规定 13, 专利法实施细则 97 (domain 0.3) |
-| court_by_right_type | patents go to an intermediate or IP court, other rights to a basic or intermediate one | 法释〔2022〕13号 1–3 (E2) |
+| superior_of | the mover is above whoever takes the role, however far | 程序规定 13, 15 (A3, A7) |
+| court_by_right_type | patents (invention, utility model, design) go to an intermediate or IP court | 法释〔2022〕13号 1–3 (E2) |
 | no_ownership | a mediation agreement on ownership, validity or status is not confirmed | 民诉法解释 355 (E5) |
+| not_for_competence | a receiver does not end a case by refusing to file it for want of competence: it asks the superior | 程序规定 14 (A5) |
 
-Whether an intermediate court is among those designated for patents is in no directory that the exchange has, and is not checked.
+E2 names patents alone. For every other right the facts give no article, so no court is refused: new plant varieties, layout designs and
+software go to higher courts by texts that were not seen (MU), and a check never refuses on unverified law. Whether an intermediate court is among those designated for patents is in no directory that the exchange has, and is not checked.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -29,7 +32,7 @@ _NEVER_CONFIRMED: Final[Mapping[str, str]] = {
     "status": "身份关系",
 }
 _PATENT_COURTS: Final = Words(("知识产权法院或者中级人民法院",), ("an IP court or an intermediate court",))
-_OTHER_COURTS: Final = Words(("基层人民法院或者中级人民法院",), ("a basic court or an intermediate court",))
+_NOT_COMPETENT: Final = "not_competent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,25 @@ def nearest_common_superior(asked: Question) -> Refusal | None:
     return Refusal(rules.NEAREST_COMMON_SUPERIOR, nearest, nearest)
 
 
+def superior_of(asked: Question) -> Refusal | None:
+    """Whether the mover is a superior of whoever takes a role."""
+    foreign = [part.participant for part in asked.taking if not _is_above(asked, part)]
+    return Words(tuple(foreign), tuple(foreign)).of(rules.SUPERIOR_OF) if foreign else None
+
+
 def court_by_right_type(asked: Question) -> Refusal | None:
-    """Whether the court may confirm an agreement on a right of that type."""
-    patents = not _INTERMEDIATE.isdisjoint(_right_types(asked.body))
-    fitting = {"prefecture"} if patents else {"county", "prefecture"}
-    if all(_court_level(asked, part) in fitting for part in asked.taking):
+    """Whether the court may confirm an agreement on a right of that type; refuses only where E2 names the right."""
+    if _INTERMEDIATE.isdisjoint(_right_types(asked.body)):
         return None
-    return (_PATENT_COURTS if patents else _OTHER_COURTS).of(rules.COURT_BY_RIGHT_TYPE)
+    if all(_court_level(asked, part) == "prefecture" for part in asked.taking):
+        return None
+    return _PATENT_COURTS.of(rules.COURT_BY_RIGHT_TYPE)
+
+
+def not_for_competence(asked: Question) -> Refusal | None:
+    """Whether a receiver refuses to file for another reason than that the case is not its own."""
+    reason = asked.body.reason if isinstance(asked.body, TransferMoved) else None
+    return Refusal(rules.NOT_FOR_COMPETENCE) if reason == _NOT_COMPETENT else None
 
 
 def no_ownership(asked: Question) -> Refusal | None:
@@ -86,13 +101,17 @@ def no_ownership(asked: Question) -> Refusal | None:
 CHECKS: Final[Mapping[str, Check]] = {
     "same_level": same_level,
     "nearest_common_superior": nearest_common_superior,
+    "superior_of": superior_of,
     "court_by_right_type": court_by_right_type,
     "no_ownership": no_ownership,
+    "not_for_competence": not_for_competence,
 }
 OF_OPENINGS: Final = frozenset({"court_by_right_type", "no_ownership"})
 """Checks that read what only an opening says."""
 OF_JOINING: Final = frozenset({"nearest_common_superior"})
 """Checks that ask who joins by a move, after the organs in dispute are parties."""
+OF_CONTENT: Final = frozenset({"not_for_competence"})
+"""Checks that read what a move says, whoever joins by it."""
 
 
 def first_refusal(names: Iterable[str], asked: Question) -> Refusal | None:
@@ -139,6 +158,10 @@ def _superiors(registry: Registry, participant_id: str) -> Iterator[str]:
         yield found.superior
         seen.add(found.superior)
         found = registry.participant(found.superior)
+
+
+def _is_above(asked: Question, part: Part) -> bool:
+    return not part.outside and asked.source in _superiors(asked.registry, part.participant)
 
 
 def _nearest(registry: Registry, disputing: tuple[str, ...]) -> str | None:

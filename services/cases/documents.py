@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from services.cases.soundness import must_be_sound
-from services.cases.table import COMMON, At, Bar, CommonMove, Joins, Kind, Move, Role, State, Told, Transfers
+from services.cases.table import COMMON, At, Bar, CommonMove, Joins, Kind, Move, Role, State, Telling, Told, Transfers
 from services.kernel import document_fields as fields
 from services.kernel.clock_rules import ClockRules
 from services.kernel.errors import BadSettings
@@ -25,6 +25,8 @@ _MOVE_KEYS: Final = frozenset(Move.__dataclass_fields__)
 _BAR_KEYS: Final = frozenset(Bar.__dataclass_fields__)
 _JOINS: Final[tuple[Joins, ...]] = ("opens", "addressee", "later")
 _AT: Final[tuple[At, ...]] = ("happened", "admitted")
+_TELLING: Final[Mapping[str, Telling]] = {"moment": "happened", "suspended": "suspended", "resumed": "resumed"}
+"""By the key under which a moment, or a ground, stands."""
 
 
 def load_transfers(path: Path, rules: ClockRules) -> Transfers:
@@ -138,13 +140,24 @@ def _bar(stated: Mapping[str, Any], kind: str) -> Bar:
 
 
 def _tells(stated: Mapping[str, Any], key: str, where: str) -> tuple[Told, ...]:
-    told: list[Told] = []
-    for entry in fields.tables(stated, key, where):
-        fields.only(entry, frozenset({"moment", "at"}), f"{where}, {key}")
-        at = cast(At, fields.one_of(entry, "at", _AT, f"{where}, {key}"))
-        told.append(Told(fields.text(entry, "moment", f"{where}, {key}"), at))
+    told = tuple(_told(entry, f"{where}, {key}") for entry in fields.tables(stated, key, where))
     _once((each.moment for each in told), f"{where}, {key}")
-    return tuple(told)
+    return told
+
+
+def _told(entry: Mapping[str, Any], where: str) -> Told:
+    said = tuple(name for name in _TELLING if name in entry)
+    if len(said) != 1:
+        raise BadSettings(f"{where}: says exactly one of {', '.join(_TELLING)}")
+    more = {"result"} if said == ("moment",) else {"rule"}
+    fields.only(entry, frozenset({*said, "at", *more}), where)
+    return Told(
+        moment=fields.text(entry, said[0], where),
+        at=cast(At, fields.one_of(entry, "at", _AT, where)),
+        kind=_TELLING[said[0]],
+        rule=None if said == ("moment",) else fields.text(entry, "rule", where),
+        result=fields.text(entry, "result", where) if "result" in entry else None,
+    )
 
 
 def _template(stated: Mapping[str, Any], key: str, where: str) -> str:

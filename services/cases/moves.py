@@ -23,6 +23,8 @@ from services.cases.steps import Around, Said
 from services.cases.table import COMMON, OPEN, Kind, Move
 from services.cases.terms import on_term
 from services.events.transfer import TransferMoved
+from services.kernel.clock_moments import Moment
+from services.kernel.clock_rules import ClockRules
 from services.kernel.instants import format_instant
 from services.members.registry import Registry
 
@@ -80,8 +82,33 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
     if refusal is not None:
         return refusal
     happened = happened_ms(case, said, body)
-    fact = Fact(said.event, said.source, move.id, happened, said.admitted_ms, moments_told(move.tells, said, happened))
+    told = moments_told(move.tells, said, happened, body.result)
+    fact = Fact(
+        event=said.event,
+        source=said.source,
+        move=move.id,
+        happened_ms=happened,
+        admitted_ms=said.admitted_ms,
+        moments=tuple(_not_before_the_duty(case, kind, moment, around.rules) for moment in told),
+        scope=next((each.rule for each in move.tells if each.rule), None),
+    )
     return _after(case, said, fact, move.to or case.state, _parts_after(case.parts, taking, move))
+
+
+def _not_before_the_duty(case: Case, kind: Kind, moment: Moment, clock_rules: ClockRules) -> Moment:
+    """A moment at which a duty falls away, but not before the duty was there: whoever ends it says so later in the log.
+
+    A clock is over only by what comes after its start (`services/kernel/course.py`); a request that was withdrawn before the exchange
+    had admitted it, by the time that its opener states, is withdrawn all the same.
+    """
+    if moment.kind != "happened":
+        return moment
+    rules_of_kind = (version for rule in kind.clocks for version in clock_rules.versions(rule))
+    starts = frozenset[str]().union(
+        *(version.ids["trigger"] for version in rules_of_kind if moment.word in version.ids["falls_away"])
+    )
+    begun = [one.at_ms for fact in case.facts for one in fact.moments if one.kind == "happened" and one.word in starts]
+    return replace(moment, at_ms=max(moment.at_ms, *begun)) if begun else moment
 
 
 def _after(case: Case, said: Said, fact: Fact, state: str, parts: tuple[Part, ...]) -> Case:

@@ -47,11 +47,12 @@ def absent(body: TransferOpened | TransferMoved, needs: Iterable[str]) -> tuple[
     return tuple(name for name in needs if _is_empty(getattr(body, name)))
 
 
-def moments_told(tells: Iterable[Told], said: Said, happened_ms: int) -> tuple[Moment, ...]:
-    """What a move tells the clocks: each moment at the time that its table names."""
+def moments_told(tells: Iterable[Told], said: Said, happened_ms: int, result: str | None = None) -> tuple[Moment, ...]:
+    """What a move tells the clocks: each moment at the time that its table names, where the move has the result that it asks for."""
     return tuple(
-        Moment("happened", told.moment, happened_ms if told.at == "happened" else said.admitted_ms, said.event)
+        Moment(told.kind, told.moment, happened_ms if told.at == "happened" else said.admitted_ms, said.event)
         for told in tells
+        if told.result in (None, result)
     )
 
 

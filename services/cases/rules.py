@@ -166,6 +166,19 @@ NEAREST_COMMON_SUPERIOR: Final = Rule(
     "应当报请争议各方共同的上一级机关（{what}），{move}不产生效力。",
     "It is for the nearest common superior of the organs in dispute ({what}); {move} has no effect.",
 )
+SUPERIOR_OF: Final = Rule(
+    "superior_of",
+    "",
+    "{mover}不是{what}的上级机关，{move}不产生效力。上级机关可以将案件交由其下级机关办理。",
+    "{mover} is no superior of {what}; {move} has no effect. A superior assigns a case to an organ below it.",
+)
+NOT_FOR_COMPETENCE: Final = Rule(
+    "no_retransfer",
+    "市场监督管理行政处罚程序规定 14 [L2]",
+    "受移送机关认为案件不属于本机关管辖的，应当报请共同的上一级机关指定管辖，不得以此为由{move}，{mover}的该行为不产生效力。",
+    "A receiver that holds that the case is not its own asks the nearest common superior to designate; {move} by {mover} for that reason "
+    "has no effect.",
+)
 COURT_BY_RIGHT_TYPE: Final = Rule(
     "court_by_right_type",
     _COURTS,
@@ -199,6 +212,8 @@ RULES: Final = (
     EXTENDED_BEFORE,
     SAME_LEVEL,
     NEAREST_COMMON_SUPERIOR,
+    SUPERIOR_OF,
+    NOT_FOR_COMPETENCE,
     COURT_BY_RIGHT_TYPE,
     NO_OWNERSHIP,
 )

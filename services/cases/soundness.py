@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 from typing import Final
 
-from services.cases.checks import CHECKS, OF_JOINING, OF_OPENINGS
+from services.cases.checks import CHECKS, OF_CONTENT, OF_JOINING, OF_OPENINGS
 from services.cases.table import COMMON, OPEN, Kind, Move, Told
 from services.events.transfer import TransferMoved, TransferOpened
 from services.kernel.clock_rules import ClockRule, ClockRules
@@ -85,7 +85,7 @@ def _move(kind: Kind, move: Move, where: str) -> None:
         raise BadSettings(f"{where}: replaces somebody, and nobody joins by it")
     _fields(move.needs, _MOVE, where)
     _known(move.checks, frozenset(CHECKS) - OF_OPENINGS, "check of a move", where)
-    if move.checks and move.joins is None:
+    if move.joins is None and not OF_CONTENT.issuperset(move.checks):
         raise BadSettings(f"{where}: its checks are of who joins, and nobody joins by it")
 
 
@@ -102,10 +102,11 @@ def _bars(kind: Kind, where: str) -> None:
 
 def _clocks(kind: Kind, rules: ClockRules, where: str) -> None:
     versions = [version for rule in kind.clocks for version in _versions(rule, rules, where)]
-    told = {each.moment for _, tells in _told(kind) for each in tells} | set(kind.earlier)
+    told = {each.moment for _, tells in _told(kind) for each in tells if each.kind == "happened"} | set(kind.earlier)
     heard = {word for version in versions for name in _HEARD for word in version.ids[name]}
     for part, tells in _told(kind):
-        moments = tuple(each.moment for each in tells)
+        _standstills(tells, versions, f"{where}{part}")
+        moments = tuple(each.moment for each in tells if each.kind == "happened")
         _known(moments, rules.moments, "moment", f"{where}{part}")
         _heard(moments, heard, f"{where}{part}")
     _known(kind.earlier, rules.moments, "moment", f"{where}, earlier")
@@ -116,6 +117,19 @@ def _clocks(kind: Kind, rules: ClockRules, where: str) -> None:
     acting = {version.actor.id for version in versions}
     for role in kind.roles:
         _known(role.acts_as, acting, "actor of its clocks", f"{where}, role {role.id}")
+
+
+def _standstills(tells: Collection[Told], versions: Iterable[ClockRule], where: str) -> None:
+    """What suspends a clock, or lets it run again, tells that clock and no other: the rule must know the ground."""
+    scopes = {each.rule for each in tells}
+    if len(scopes) > 1:
+        raise BadSettings(f"{where}: what suspends or resumes the clock of a rule tells nothing else")
+    for each in tells:
+        knowing = (version for version in versions if version.id == each.rule)
+        if each.kind != "happened" and not any(each.moment in version.ids["exclusions"] for version in knowing):
+            raise BadSettings(
+                f"{where}: {each.moment} is no ground on which clock {each.rule} of the kind stands still"
+            )
 
 
 def _versions(rule: str, rules: ClockRules, where: str) -> tuple[ClockRule, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 At = Literal["happened", "admitted"]
+Telling = Literal["happened", "suspended", "resumed"]
 Joins = Literal["opens", "addressee", "later"]
 
 OPEN: Final = "open"
@@ -48,11 +49,16 @@ class State:
 class Told:
     """A moment that a move tells the clocks, at the time at which it happened or at which the exchange admitted the event.
 
-    ``admitted`` is for what the *other* side does by receiving ("material received"): it had it no later than then.
+    ``admitted`` is for what the *other* side does by receiving ("material received"): it had it no later than then. ``kind`` is suspended
+    or resumed where ``moment`` is a ground on which the clock of ``rule`` stands still from then, or runs again. ``result``: it is told
+    only by a move with that result.
     """
 
     moment: str
     at: At
+    kind: Telling = "happened"
+    rule: str | None = None
+    result: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

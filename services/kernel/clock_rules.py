@@ -11,7 +11,7 @@ from typing import Final, Literal
 Unit = Literal["working_day", "calendar_day", "hour", "month", "year"]
 Start = Literal["next_day", "next_hour", "exact_moment"]
 LastDay = Literal["by_nature", "next_working_day", "as_is"]
-Effect = Literal["overdue", "lapse"]
+Effect = Literal["overdue", "lapse", "conditional"]
 Confidence = Literal["certain", "advisory"]
 Granted = Literal["before_expiry", "any_time"]
 Stated = Literal["required", "optional"]
@@ -22,7 +22,7 @@ NOT_SEEN: Final = "not seen"
 UNITS: Final[tuple[Unit, ...]] = ("working_day", "calendar_day", "hour", "month", "year")
 STARTS: Final[tuple[Start, ...]] = ("next_day", "next_hour", "exact_moment")
 LAST_DAYS: Final[tuple[LastDay, ...]] = ("by_nature", "next_working_day", "as_is")
-EFFECTS: Final[tuple[Effect, ...]] = ("overdue", "lapse")
+EFFECTS: Final[tuple[Effect, ...]] = ("overdue", "lapse", "conditional")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,9 @@ class ClockRule:
 
     ``stops`` are the moments that meet the term, ``falls_away`` those that end the duty without meeting it, ``restarts`` those
     that let it run anew from its start. ``hint_unit`` is a second reading, shown and never applied.
+
+    ``effect`` says what a term that was missed means: ``overdue``, a duty was; ``lapse``, a right or measure ended; ``conditional``, the
+    duty is there only in a certain case: an act that came late was due and is late, and without any act no duty is seen to have arisen.
     """
 
     id: str

@@ -3,7 +3,8 @@
 Everything of a verdict but the time of asking. Steps, with the same numbers in the code:
 
 1. The first trigger starts the clock.
-2. The first stop, or the first moment at which the duty falls away, ends it; what happens after that has no effect.
+2. The first stop, or the first moment from its trigger on at which the duty falls away, ends it; what happens after that has no
+   effect. What was to be done may be done before the term begins; a duty that fell away before it began is another one.
 3. Standstills, grants and restarts are taken in the order of their times, each only if it happened before the end of the
    term as it stood (a grant at any time, where the rule says so). So nothing revives a term that has run out.
 4. Every effect that is taken gives a new end.
@@ -76,7 +77,7 @@ def course(rule: ClockRule, moments: Iterable[Moment], calendar: Calendar) -> Co
     if trigger is None:
         return None
     stop = earliest(held, rule.ids["stops"])  # (2)
-    fall = earliest(held, rule.ids["falls_away"])
+    fall = earliest((moment for moment in held if moment.at_ms >= trigger.at_ms), rule.ids["falls_away"])
     end = ending(counting_of(rule), trigger.at_ms, rule.length, (), calendar)
     begun = Course(trigger, trigger, rule.length, end, stop=stop, fall=fall)
     if _has_no_effects(rule, held):

@@ -27,6 +27,7 @@ _UNITS: Final[dict[Unit, tuple[str, str]]] = {
     "month": ("个月", "month"),
     "year": ("年", "year"),
 }
+_NO_DUTY_SEEN: Final = "The duty is there only in a certain case, and no duty was seen to arise: nothing is overdue. "
 
 Line = tuple[str, str]
 """One clause in both languages, each with the marks it needs after it."""
@@ -172,6 +173,11 @@ def _standing(account: Account, run: Course) -> Line:
         case "ended" if run.fall is not None:
             word, day = _named(rule.falls_away, run.fall.word), _day(run.fall.at_ms)
             return f"{day} {word.zh}，期限不再适用。", f"The term fell away on {day}: {word.en}. "
+        case "expired" if rule.effect == "conditional":
+            return (
+                f"期限已届满，未见{_either_zh(rule.stops)}；该义务仅在特定情形下产生，未见其产生，不构成逾期。",
+                f"It has run out without: {_either_en(rule.stops)}. {_NO_DUTY_SEEN}",
+            )
         case "expired":
             return (
                 f"期限已届满，未见{_either_zh(rule.stops)}：{rule.consequence_zh}。",

@@ -17,17 +17,24 @@ told, has an answer.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from services.kernel.calendar import Calendar
 from services.kernel.clock_moments import Moment
-from services.kernel.clock_rules import ClockRule
+from services.kernel.clock_rules import ClockRule, Effect
 from services.kernel.course import Course, course
 from services.kernel.explanation import Account, Explanation, explain
 from services.kernel.instants import format_day, format_instant
 from services.kernel.term import Counting, counting_of, ending, warned_at
 
 State = Literal["not_started", "running", "suspended", "met", "late", "expired", "ended"]
+
+_MISSED: Final[Mapping[Effect, frozenset[State]]] = {
+    "overdue": frozenset({"late", "expired"}),
+    "conditional": frozenset({"late"}),
+    "lapse": frozenset(),
+}
+"""The states in which a term was missed by somebody's fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,8 @@ def verdict(rule: ClockRule, moments: Iterable[Moment], calendar: Calendar, now_
     """The verdict on a clock at a time. Pure and total; see the module for the states.
 
     Promises: the same for every order and repetition of the moments; a longer term never ends earlier. A breach is a term of
-    a certain rule that was missed and is no mere lapse of a right; one whose end is provisional is none yet.
+    a certain rule that was missed and is no mere lapse of a right; one whose end is provisional is none yet. A conditional duty
+    is missed only by an act that came late: without one nobody has seen it arise.
     """
     run = course(rule, moments, calendar)
     if run is None:
@@ -105,7 +113,7 @@ def verdict(rule: ClockRule, moments: Iterable[Moment], calendar: Calendar, now_
         late_by_ms=ended - due if state == "late" and ended is not None and due is not None else None,
         provisional=provisional,
         advisory=advisory,
-        breach=state in ("late", "expired") and rule.effect == "overdue" and not advisory and not provisional,
+        breach=state in _MISSED[rule.effect] and not advisory and not provisional,
         explanation=explain(account, calendar),
         source=rule.source,
     )

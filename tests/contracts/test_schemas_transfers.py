@@ -32,7 +32,7 @@ EXCHANGE_RULE = "交换规则 / rule of the exchange"
 
 CLOCKS_OF = {  # written by hand from the rows of domain 1A to 1F
     "criminal_referral": {"C2", "C3", "C4", "C5-tell", "C5", "C6", "C7", "C8", "C9", "C10", "C11", "C12", "C16"},
-    "procuratorial_opinion": {"D1", "D2", "D3", "D4"},
+    "procuratorial_opinion": {"D1", "D3", "D4"},
     "opinion_consultation": {"D1", "D2"},
     "penalty_consultation": {"D5"},
     "court_to_admin": set(),
@@ -119,6 +119,16 @@ def test_every_rule_that_is_answered_is_in_the_code_table() -> None:
     assert sorted(code for code in answered if not TABLES["rules"].valid(code, DAY)) == []
 
 
+def test_a_result_on_which_a_moment_is_told_is_a_result() -> None:
+    results = {each.result for kind in KINDS for move in kind.moves for each in move.tells if each.result}
+    assert results == {"infringing"}
+    assert results <= TABLES["transfer_results"].codes_on(DAY)
+
+
+def test_the_reason_that_is_no_reason_not_to_file_is_a_reason() -> None:
+    assert TABLES["transfer_reasons"].valid("not_competent", DAY)
+
+
 def test_only_what_the_facts_forbid_is_barred() -> None:
     barred = {(kind.id, bar.move, bar.rule) for kind in KINDS for bar in kind.bars}
     assert barred == {
@@ -166,7 +176,7 @@ def test_incomplete_is_a_state_of_a_referral_and_never_its_refusal() -> None:
     assert referral.opens_needs == ()
     refusing = referral.move("refuse_filing")
     assert refusing is not None
-    assert refusing.from_states == ("accepted",)
+    assert refusing.from_states == ("accepted", "supervision")
     told = referral.move("tell_incomplete")
     assert told is not None
     assert (told.to, told.needs) == ("incomplete", ("missing",))

@@ -17,11 +17,14 @@ from services.cases.table import Kind, Move
 from services.events.documents import participants_from_document
 from services.events.transfer import Document, EarlierStep, TransferMoved, TransferOpened
 from services.kernel.clock_documents import load_clock_rules
+from services.kernel.clock_rules import ClockRule
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_instant
 from services.members.registry import EMPTY, Registry, apply
 
 HOUR = 3_600_000
+SOON = 1_000
+DEPTH = 12
 MORNING = parse_instant("2026-02-09T02:00:00.000Z")
 CLOCKS = load_clock_rules(SCHEMAS_DIR / "codes" / "clocks.toml")
 TRANSFERS = load_transfers(SCHEMAS_DIR / "codes" / "transfers.toml", CLOCKS)
@@ -130,7 +133,7 @@ class Walk:
         )
         return self._said(None, "open", self.cast.opener, (self.cast.addressee,), MORNING, body)
 
-    def _make(self, case: Case, move: Move) -> Case | None:
+    def _make(self, case: Case, move: Move, after_ms: int = HOUR) -> Case | None:
         movers = [part.participant for part in case.parts if part.role in move.by]
         if not movers:
             return None
@@ -138,7 +141,7 @@ class Walk:
         joining = (joins.get(move.id, joins[move.joins]),) if move.joins else ()
         told = sorted({*parties(case), *joining} - {movers[0]})
         filled = {name: FILLED.get(name, self.cast.addressee) for name in move.needs}
-        at = case.facts[-1].admitted_ms + HOUR
+        at = case.facts[-1].admitted_ms + after_ms
         body = TransferMoved(kind=self.kind.id, move=move.id, happened_at=at, **filled)  # type: ignore[arg-type]
         return self._said(case, move.id, movers[0], told, at, body)
 
@@ -178,3 +181,71 @@ def test_every_move_has_effect_where_the_table_says_so(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.id)
 def test_every_clock_of_a_kind_is_started_by_its_moves(kind: Kind) -> None:
     assert walked(kind).started == set(kind.clocks)
+
+
+Place = tuple[str, frozenset[str], tuple[str, ...], frozenset[str]]
+"""All that decides where a case can go from here: its state, its clocks that run, who plays a part, what is made only once."""
+
+
+class Search(Walk):
+    """Every way that a case can take, each place once, so fast that no term runs out: where each place leads."""
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(kind)
+        self.leads: dict[Place, set[Place]] = {}
+
+    def explore(self) -> None:
+        opened = self._open()
+        waiting = [] if opened is None else [opened]
+        depth = 0
+        while waiting and depth < DEPTH:
+            found: dict[Place, Case] = {}
+            for case in waiting:
+                leads = self.leads.setdefault(self.place(case), set())
+                for move in self.kind.moves:
+                    after = self._make(case, move, SOON) if case.state in move.from_states else None
+                    if after is not None:
+                        leads.add(self.place(after))
+                        found.setdefault(self.place(after), after)
+            waiting = [case for place, case in found.items() if place not in self.leads]
+            depth += 1
+        assert waiting == [], "there are longer ways than that"
+
+    def place(self, case: Case) -> Place:
+        once = {move.id for move in self.kind.moves if move.once} & {fact.move for fact in case.facts}
+        return case.state, self._owed(case), tuple(sorted({part.role for part in case.parts})), frozenset(once)
+
+    def _owed(self, case: Case) -> frozenset[str]:
+        running = {clock.rule for clock in case.clocks if clock.told_state in ("running", "suspended")}
+        return frozenset(rule.id for rule in CLOCKS.rules if rule.id in running and owed_for_certain(rule))
+
+    def endless(self) -> list[tuple[str, str]]:
+        """Each place that a case can be in with a clock that nothing done from there can end."""
+        ends = {
+            (place, rule)
+            for place, leads in self.leads.items()
+            for rule in place[1]
+            if any(rule not in further[1] for further in leads)
+        }
+        while True:
+            more = {
+                (place, rule)
+                for place, leads in self.leads.items()
+                for rule in place[1]
+                if (place, rule) not in ends and any((further, rule) in ends for further in leads)
+            }
+            if not more:
+                break
+            ends |= more
+        return sorted({(place[0], rule) for place in self.leads for rule in place[1] if (place, rule) not in ends})
+
+
+def owed_for_certain(rule: ClockRule) -> bool:
+    return rule.effect == "overdue" and rule.confidence == "certain"
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.id)
+def test_no_duty_outlives_what_could_end_it(kind: Kind) -> None:
+    search = Search(kind)
+    search.explore()
+    assert search.endless() == []

@@ -152,7 +152,12 @@ def test_a_ring_of_superiors_is_gone_round_once() -> None:
         ("design", SHANGHAI_COURT, None),
         ("trademark", HAISHU_COURT, None),
         ("trademark", NINGBO_COURT, None),
-        ("copyright", ZHEJIANG_COURT, "court_by_right_type"),
+        ("copyright", ZHEJIANG_COURT, None),
+        ("software_copyright", HAISHU_COURT, None),
+        ("plant_variety", NINGBO_COURT, None),
+        ("layout_design", ZHEJIANG_COURT, None),
+        ("trade_secret", HAISHU_COURT, None),
+        ("trade_secret", NINGBO_COURT, None),
         (None, HAISHU_COURT, None),
     ],
 )

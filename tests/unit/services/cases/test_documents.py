@@ -87,6 +87,14 @@ BAD_FORM: dict[str, tuple[Change, str]] = {
         lambda d: kind(d)["opens_tells"][0].update(by="x"),
         "transfer assistance, opens_tells: unknown key by",
     ),
+    "a moment that is a ground too": (
+        lambda d: kind(d)["opens_tells"][0].update(suspended="testing", rule="A8"),
+        "transfer assistance, opens_tells: says exactly one of moment, suspended, resumed",
+    ),
+    "a moment of one clock alone": (
+        lambda d: kind(d)["opens_tells"][0].update(rule="A8"),
+        "transfer assistance, opens_tells: unknown key rule",
+    ),
     "a common move that is not one": (lambda d: d["common"].reverse(), "common moves are extend, suspend, resume"),
     "a common move too few": (lambda d: d["common"].pop(), "common moves are extend, suspend, resume"),
     "a kind that is there twice": (lambda d: d["kind"].append(kind(d)), "transfers, kind assistance: is there twice"),

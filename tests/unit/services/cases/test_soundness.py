@@ -124,6 +124,18 @@ UNSOUND: dict[str, tuple[Change, str]] = {
         lambda d: part(d, "move", "note").update(tells=[{"moment": "police_filed", "at": "happened"}]),
         "move note: moment police_filed is heard by none",
     ),
+    "a ground that the clock does not know": (
+        lambda d: part(d, "move", "note").update(tells=[{"suspended": "hearing", "rule": "A8", "at": "happened"}]),
+        "move note: hearing is no ground on which clock A8 of the kind stands still",
+    ),
+    "a ground of a clock of another kind": (
+        lambda d: part(d, "move", "note").update(tells=[{"resumed": "testing", "rule": "A1", "at": "happened"}]),
+        "move note: testing is no ground on which clock A1 of the kind stands still",
+    ),
+    "a standstill told with something else": (
+        lambda d: part(d, "move", "finish")["tells"].append({"suspended": "testing", "rule": "A8", "at": "happened"}),
+        "move finish: what suspends or resumes the clock of a rule tells nothing else",
+    ),
     "an earlier moment that is none": (
         lambda d: kind(d).update(earlier=["done"]),
         "transfer assistance, earlier: moment done is not known",

@@ -64,6 +64,7 @@ def test_a_term_in_working_days_says_what_it_skips_and_what_it_counts() -> None:
         ("A1", "2026-03-19T12:00", [RECEIVED, (".", "clue_filed", "2026-02-08T10:00")], "在起算之前已经办理", "before the term began"),
         ("A1", "2026-03-19T12:00", [RECEIVED, (".", "clue_returned", "2026-03-02T10:00")], "2026-03-02 线索退回，期限不再适用", "fell away on 2026-03-02"),
         ("A15", "2026-06-19T12:00", [(".", "penalty_notice_served", "2026-03-02T10:00")], "期限已届满，未见陈述、申辩或者要求听证：视为放弃权利", "The right is waived"),
+        ("C4", "2026-03-19T12:00", [(".", "referral_delivered", "2026-03-02T10:00")], "期限已届满，未见转送有权管辖的机关；该义务仅在特定情形下产生，未见其产生，不构成逾期。依据", "no duty was seen to arise: nothing is overdue. Source"),
         ("A8", "2026-09-22T12:00", [(".", "assistance_requested", "2026-09-21T10:00"), (">", "late_notice", "2026-09-22T10:00")], "未定新的期限。期限进行中，届满日无法计算", "its end cannot be computed"),
         ("E7", "2025-09-22T12:00", [(".", "performance_due", "2024-03-01T10:00"), (".", "limitation_interrupted", "2025-06-03T10:00")], "时效中断：自 2025-06-03 次日重新起算 2 年", "2 years counted again from the day after 2025-06-03"),
         ("A9", "2026-12-01T12:00", [(".", "case_filed", "2026-11-24T10:00")], "2027 年放假安排尚未载入，届满日为暂定，载入后重新计算", "the notice of days off for 2027 is not loaded"),
