@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.cases.clocks import verdicts
+from services.cases.instances import unruled
 from services.cases.lines import case_line
 from services.cases.possibilities import possible, rule_of
 from services.cases.state import Case, Clock, Fact
@@ -66,6 +67,10 @@ def case_view(case: Case, around: Around, now_ms: int, participant: str | None) 
         "next": _next(still, around),
         "open_clocks": [_clock(each, around) for each in sorted(still, key=lambda each: _urgency(each, around))],
         "ended_clocks": [_clock(each, around) for each in judged if each[1].state not in OPEN_STATES],
+        "no_clocks": [
+            {"rule": one.rule, "moment": one.moment, "zh": one.zh, "en": one.en}
+            for one in unruled(case, kind, around.rules)
+        ],
         "possible": [_possible(each.participant, each.moves, kind, around) for each in possible(case, around)],
         "relates_to": list(case.relates_to),
     }

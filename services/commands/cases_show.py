@@ -52,6 +52,8 @@ def show(document: Document, screen: Console) -> None:
     _story(document["story"], screen)
     for clock in document["ended_clocks"]:
         _clock(clock, screen)
+    for one in document["no_clocks"]:
+        screen.print(escape(f"{one['zh']} {one['en']}"), highlight=False)
     _possible(document["possible"], screen)
 
 

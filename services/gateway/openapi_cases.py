@@ -104,6 +104,10 @@ _NEXT = record(
     {**_NAMED, "clock": text("rule and number · 规则及序号"), "zh": _ZH, "en": _EN, "overdue": _is("逾期 · overdue")},
     {"due_at": _at("until when · 办理期限")},
 )
+_NO_CLOCK = record(
+    "why no term runs · 不产生期限的原因",
+    {"rule": text("rule · 规则"), "moment": text("code · 代码"), "zh": _ZH, "en": _EN},
+)
 _MOVES = record(
     "what a party may do now · 各方现在可以做什么",
     {**_NAMED, "moves": list_of("", record("", {"move": text("move · 动作"), "zh": _ZH, "en": _EN}))},
@@ -128,6 +132,9 @@ CASE_SCHEMAS: dict[str, Any] = {
             "next": list_of("", _NEXT),
             "open_clocks": list_of("the most urgent first · 最急的在前", _CLOCK),
             "ended_clocks": list_of("", _CLOCK),
+            "no_clocks": list_of(
+                "moments on a day of which no rule was in force · 当日未施行期限规则的时点", _NO_CLOCK
+            ),
             "possible": list_of("", _MOVES),
             "relates_to": list_of("linked numbers · 关联编号", text("")),
         },

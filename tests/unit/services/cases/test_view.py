@@ -87,6 +87,19 @@ def test_an_open_clock_says_who_must_act_until_when_and_why() -> None:
     assert without_nothing(document)
 
 
+def test_what_starts_no_clock_since_its_rule_was_not_in_force_is_said() -> None:
+    stage = assistance()
+    now = around()
+    later = tuple(replace(rule, valid_from=40_000) for rule in now.rules.rules)
+    document = case_view(stage.now, replace(now, rules=replace(now.rules, rules=later)), stage.at + HOUR, None)
+    assert document is not None
+    [told] = document["no_clocks"]
+    assert (told["rule"], told["moment"]) == ("A8", "assistance_requested")
+    assert "未在施行" in told["zh"]
+    assert "in force" in told["en"]
+    assert seen(stage.now, stage.at + HOUR)["no_clocks"] == []
+
+
 def incomplete_referral() -> tuple[Case, Around]:
     """By the tables that ship: the agency must complete the file within three days, and a day later the police accepts it."""
     laws = load_laws(SCHEMAS_DIR / "codes")
