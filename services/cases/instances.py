@@ -70,6 +70,13 @@ def instances_of(case: Case, kind: Kind, rule: str, rules: ClockRules) -> tuple[
     return tuple(_instances(moments_for(case, rule, rules), rule, rules, most_of_a_rule(kind)))
 
 
+def overflows(case: Case, kind: Kind, rule: str, rules: ClockRules) -> bool:
+    """Whether what happened asks for more clocks of a rule than a case may have; the last of them would not be started."""
+    most = most_of_a_rule(kind)
+    found = _instances(moments_for(case, rule, rules), rule, rules, most + 1)
+    return any(one.number > most for one in found)
+
+
 def unruled(case: Case, kind: Kind, rules: ClockRules) -> tuple[Unruled, ...]:
     """The triggers of a case that found no version of their rule in force, by the order of the rules of its kind."""
     return tuple(

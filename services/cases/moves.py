@@ -3,9 +3,9 @@
 In this order, each step answered by the first rule that forbids; the same numbers in the code:
 
 (1) the case is known, (2) the kind does not bar the move, (3) the mover is a party, (4) the kind is the case's, (5) the kind has the
-move, (6) the case is not closed to it, (7) it did not happen before the case, (8) it is the mover's to make, (9) the state is one of
+move, (6) the case is not closed to it, (7) it did not happen before the case, which is not full, (8) it is the mover's to make, (9) the state is one of
 those it is made in, (10) what it needs is there, (11) every other party is addressed, (12) somebody joins where it needs that,
-(13) it was not made before where it is made once, (14) the checks of the table.
+(13) it was not made before where it is made once, (14) the checks of the table, (15) every clock that it starts has its place.
 
 The moves that every kind has (extend, suspend, resume) are in `terms.py` from step (6) on.
 """
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from services.cases import rules
+from services.cases.bounds import MOST_FACTS, is_full, no_slot
 from services.cases.checks import Question, first_refusal, fits
 from services.cases.openings import absent, happened_ms, informed_by, moments_told, nobody_joins
 from services.cases.possibilities import barred, made_before, parties, roles_for
@@ -45,6 +46,7 @@ def moved(case: Case, said: Said, body: TransferMoved, around: Around) -> Case |
         or _unknown(move, body.move)  # (5)
         or _closed(case, kind, move)  # (6)
         or _older(case, body)  # (7)
+        or _full(case, kind, move)  # (7)
     )
     if refusal is not None:
         return refusal
@@ -92,7 +94,8 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
         moments=tuple(_not_before_the_duty(case, kind, moment, around.rules) for moment in told),
         scope=next((each.rule for each in move.tells if each.rule), None),
     )
-    return _after(case, said, fact, move.to or case.state, _parts_after(case.parts, taking, move))
+    after = _after(case, said, fact, move.to or case.state, _parts_after(case.parts, taking, move))
+    return no_slot(case, after, kind, around.rules) or after  # (15)
 
 
 def _not_before_the_duty(case: Case, kind: Kind, moment: Moment, clock_rules: ClockRules) -> Moment:
@@ -151,6 +154,10 @@ def _older(case: Case, body: TransferMoved) -> Refusal | None:
         return None
     since = format_instant(case.opened_ms + _CST_MS)[:16].replace("T", " ")
     return Refusal(rules.OLDER_THAN_CASE, since, since)
+
+
+def _full(case: Case, kind: Kind, move: Move | None) -> Refusal | None:
+    return Refusal(rules.CASE_FULL, f"{MOST_FACTS:,}", f"{MOST_FACTS:,}") if is_full(case, kind, move) else None
 
 
 def _not_yours(case: Case, kind: Kind, said: Said, move: Move) -> Refusal | None:

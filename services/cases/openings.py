@@ -8,6 +8,7 @@ a role, (6) the checks of the table.
 from collections.abc import Iterable, Sequence
 
 from services.cases import rules
+from services.cases.bounds import MOST_ADDRESSEES
 from services.cases.checks import Question, first_refusal, fits
 from services.cases.rules import Refusal, Words, fields_missing
 from services.cases.state import Case, Fact, Part
@@ -28,6 +29,8 @@ def opened(said: Said, opening: TransferOpened, around: Around) -> Case | Refusa
     role = kind.opens
     if not fits(role, around.registry.participant(said.source)):  # (2)
         return Refusal(rules.NOT_YOURS, role.zh, role.en)
+    if len(said.addressees) > MOST_ADDRESSEES:
+        return Refusal(rules.TOO_MANY_PARTIES, str(MOST_ADDRESSEES), str(MOST_ADDRESSEES))
     missing = absent(opening, kind.opens_needs)
     if missing:  # (3)
         return fields_missing(rules.INCOMPLETE_MOVE, missing)

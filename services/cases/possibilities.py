@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from services.cases.bounds import is_full
 from services.cases.state import Case, Clock
 from services.cases.steps import Around
 from services.cases.table import Bar, Kind, Move
@@ -72,10 +73,14 @@ def questionable(case: Case, around: Around) -> tuple[tuple[Clock, ClockRule], .
 def _moves_of(case: Case, kind: Kind, around: Around, party: str) -> tuple[str, ...]:
     roles = set(roles_for(case, party))
     own = (move for move in kind.moves if case.state in move.from_states and not roles.isdisjoint(move.by))
-    named = [move.id for move in own if not made_before(case, move) and not barred(kind, move.id, roles)]
-    if not kind.state(case.state).terminal:
+    named = [move.id for move in own if _is_open_to(case, kind, move, roles)]
+    if not kind.state(case.state).terminal and not is_full(case, kind, None):
         named += _common_of(case, kind, around, party)
     return tuple(named)
+
+
+def _is_open_to(case: Case, kind: Kind, move: Move, roles: Iterable[str]) -> bool:
+    return not (made_before(case, move) or barred(kind, move.id, roles) or is_full(case, kind, move))
 
 
 def _common_of(case: Case, kind: Kind, around: Around, party: str) -> list[str]:

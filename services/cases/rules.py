@@ -154,6 +154,32 @@ EXTENDED_BEFORE: Final = Rule(
     "“{what}”的次数已用完，{move}不产生效力。",
     "{what} was granted as often as the rule allows; {move} has no effect.",
 )
+TERM_FULL: Final = Rule(
+    "term_full",
+    EXCHANGE,
+    "同一案件中同一期限规则至多{what}，{move}不产生效力。",
+    "One term of a case takes no more than {what}; {move} has no effect.",
+)
+CASE_FULL: Final = Rule(
+    "case_full",
+    EXCHANGE,
+    "该案件的记录已达上限（{what} 项），{move}不产生效力；仍可作出办结案件的行为。其余事项请使用新的编号另行发起。",
+    "The case holds as many events as a case may ({what}); {move} has no effect. Moves that end it may still be made; what remains "
+    "takes a case of its own number.",
+)
+CLOCKS_FULL: Final = Rule(
+    "case_full",
+    EXCHANGE,
+    "该案件中期限规则 {what} 的期限数已达上限，{move}将使其再次起算，不产生效力。请使用新的编号另行发起。",
+    "The case has as many terms by rule {what} as a case may; {move} would start another and has no effect. It takes a case of its "
+    "own number.",
+)
+TOO_MANY_PARTIES: Final = Rule(
+    "too_many_parties",
+    EXCHANGE,
+    "一次{move}的收件机关至多 {what} 个，超出的不产生效力。请分案办理。",
+    "A case is opened to at most {what} addressees; to more of them {move} has no effect. Open several cases.",
+)
 SAME_LEVEL: Final = Rule(
     "same_level",
     "",
@@ -210,6 +236,10 @@ RULES: Final = (
     CLOCK_DOES_NOT_KNOW,
     EXTENDED_TOO_LATE,
     EXTENDED_BEFORE,
+    TERM_FULL,
+    CASE_FULL,
+    CLOCKS_FULL,
+    TOO_MANY_PARTIES,
     SAME_LEVEL,
     NEAREST_COMMON_SUPERIOR,
     SUPERIOR_OF,

@@ -7,6 +7,7 @@ must act for it (by the opener for an organ outside the exchange), and an extens
 from typing import Final
 
 from services.cases import rules
+from services.cases.bounds import no_grant, no_standstill
 from services.cases.openings import absent, happened_ms
 from services.cases.possibilities import actor_roles, questionable
 from services.cases.rules import Refusal, Words, fields_missing
@@ -38,12 +39,25 @@ def on_term(case: Case, kind: Kind, said: Said, body: TransferMoved, around: Aro
         actors = {rule.actor.id: rule.actor for _, rule in asked}.values()
         return Words(tuple(one.zh for one in actors), tuple(one.en for one in actors)).of(rules.NOT_YOURS)
     happened = happened_ms(case, said, body)
-    refusal = _no_extension(case, mine, body, happened) if body.move == "extend" else None
+    counted = _counted_from(mine, body, said, happened)
+    refusal = _no_extension(case, mine, body, counted) if body.move == "extend" else _no_standstill(case, asked)
     if refusal is not None:
         return refusal
     return Fact(
-        said.event, said.source, body.move, happened, said.admitted_ms, (_moment(said, body, happened),), body.rule
+        said.event, said.source, body.move, happened, said.admitted_ms, (_moment(said, body, counted),), body.rule
     )
+
+
+def _counted_from(mine: list[_Question], body: TransferMoved, said: Said, happened_ms: int) -> int:
+    """When a move counts: as it happened, but for an extension that is itself a notice to the other side, when that had it."""
+    told = body.move == "extend" and any(_extension(rule, body.extension).at == "admitted" for _, rule in mine)
+    return said.admitted_ms if told else happened_ms
+
+
+def _no_standstill(case: Case, asked: list[_Question]) -> Refusal | None:
+    """Why a suspension or resumption changes nothing: one of the clocks that it reaches has had as many as it may."""
+    found = (no_standstill(case, rule) for _, rule in asked)
+    return next((refusal for refusal in found if refusal is not None), None)
 
 
 def _moment(said: Said, body: TransferMoved, at_ms: int) -> Moment:
@@ -86,7 +100,7 @@ def _no_extension(case: Case, mine: list[_Question], body: TransferMoved, happen
     extension = found[-1][1]
     if extension.times is not None and _granted(case, body) >= extension.times * _instances(case, body.rule):
         return Refusal(rules.EXTENDED_BEFORE, extension.zh, extension.en)
-    return None
+    return no_grant(case, mine[-1][1], extension.id, body.length)
 
 
 def _extension(rule: ClockRule, extension_id: str | None) -> Extension:

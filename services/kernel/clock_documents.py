@@ -21,6 +21,7 @@ from services.kernel.clock_rules import (
     Effect,
     Extension,
     Granted,
+    GrantedAt,
     LastDay,
     Start,
     Stated,
@@ -167,6 +168,9 @@ def _extension(stated: Mapping[str, Any], words: _Words, rule: str) -> Extension
         granted=cast(Granted, fields.one_of(stated, "granted", ("before_expiry", "any_time"), where)),
         confidence=cast(Confidence, fields.one_of(stated, "confidence", _CONFIDENCES, where)),
         citation=_citation({key: stated[key] for key in ("document", "article") if key in stated}, words, where),
+        at=cast(GrantedAt, fields.one_of(stated, "at", ("happened", "admitted"), where))
+        if "at" in stated
+        else "happened",
     )
 
 

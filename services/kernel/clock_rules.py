@@ -15,6 +15,7 @@ Effect = Literal["overdue", "lapse", "conditional"]
 Confidence = Literal["certain", "advisory"]
 Granted = Literal["before_expiry", "any_time"]
 Stated = Literal["required", "optional"]
+GrantedAt = Literal["happened", "admitted"]
 
 NOT_SEEN: Final = "not seen"
 """The article of a text whose article the collected facts do not give."""
@@ -51,6 +52,8 @@ class Extension:
 
     One of ``by`` (so much more), ``to`` (so much in all) and ``stated`` (the grant says how much more; "optional": it may say
     nothing, and the term then has no end that can be computed). ``times`` is None when the instrument sets no limit.
+
+    ``at`` is "admitted" for an extension that is itself a notice to the other side: it counts from when that side had it.
     """
 
     id: str
@@ -64,6 +67,7 @@ class Extension:
     granted: Granted
     confidence: Confidence
     citation: Citation
+    at: GrantedAt = "happened"
 
 
 @dataclass(frozen=True, slots=True)

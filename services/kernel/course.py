@@ -10,7 +10,7 @@ Everything of a verdict but the time of asking. Steps, with the same numbers in 
 4. Every effect that is taken gives a new end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -104,16 +104,19 @@ def _effects(rule: ClockRule, held: Sequence[Moment]) -> list[_Effect]:
     restarts, extensions = rule.ids["restarts"], rule.ids["extensions"]
     still: list[_Effect] = [*standstills(held, rule.ids["exclusions"])]
     again: list[_Effect] = [moment for moment in held if moment.kind == "happened" and moment.word in restarts]
-    grants: list[_Effect] = [
-        moment
-        for number, moment in enumerate(held)
-        if moment.kind == "extended" and moment.word in extensions and not _repeats(moment, held[:number])
-    ]
+    grants = [moment for moment in _granted_once(held) if moment.word in extensions]
     return sorted([*still, *again, *grants], key=_at)
 
 
-def _repeats(moment: Moment, earlier: Iterable[Moment]) -> bool:
-    return bool(moment.id) and any(one.kind == "extended" and one.id == moment.id for one in earlier)
+def _granted_once(held: Iterable[Moment]) -> Iterator[Moment]:
+    """Each grant the first time that its event tells one."""
+    seen: set[str] = set()
+    for moment in held:
+        if moment.kind != "extended" or moment.id in seen:
+            continue
+        if moment.id:
+            seen.add(moment.id)
+        yield moment
 
 
 def _taken(now: Course, effect: _Effect, rule: ClockRule, calendar: Calendar) -> Course:

@@ -1,13 +1,14 @@
 """The sentence that says why a clock ends when it does and how it stands, in Chinese and in English.
 
 For officers: "自 2026-02-09 次日起算 15 个工作日，跳过春节（2026-02-15 至 2026-02-23）……，2026-03-06 届满。" Days and hours are those of China.
-Only what the course and the calendar hold is said; nothing is counted here again.
+Only what the course and the calendar hold is said; nothing is counted here again. Of each kind of thing the last eight are named, and how many
+more there were: however much a case holds, the sentence stays short enough to be signed and read.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from services.kernel.calendar import Calendar
 from services.kernel.clock_moments import Standstill
@@ -28,6 +29,10 @@ _UNITS: Final[dict[Unit, tuple[str, str]]] = {
     "year": ("年", "year"),
 }
 _NO_DUTY_SEEN: Final = "The duty is there only in a certain case, and no duty was seen to arise: nothing is overdue. "
+
+_NAMED: Final = 8
+_HOLIDAYS_NAMED: Final = 24  # three years of them
+_Named = TypeVar("_Named")
 
 Line = tuple[str, str]
 """One clause in both languages, each with the marks it needs after it."""
@@ -60,8 +65,10 @@ def explain(account: Account, calendar: Calendar | None) -> Explanation:
     run, rule = account.run, account.rule
     clauses = [
         _start(rule, run),
-        *(_grant(grant, rule) for grant in run.grants),
-        *(_standstill(stretch, rule) for stretch in run.still),
+        *_before(run.grants, "次延长", "extension"),
+        *(_grant(grant, rule) for grant in run.grants[-_NAMED:]),
+        *_before(run.still, "次停止计算", "standstill"),
+        *(_standstill(stretch, rule) for stretch in run.still[-_NAMED:]),
         *_skipped(rule, run, calendar),
         *_moved(run, calendar),
         _end(account, run),
@@ -70,7 +77,8 @@ def explain(account: Account, calendar: Calendar | None) -> Explanation:
         [
             *clauses,
             _standing(account, run),
-            *(_without_effect(what, rule) for what in run.unheeded),
+            *(_without_effect(what, rule) for what in run.unheeded[-_NAMED:]),
+            *_more_without_effect(run.unheeded),
             *_cautions(account),
         ]
     )
@@ -114,6 +122,13 @@ def _grant(grant: Grant, rule: ClockRule) -> Line:
     return f"，{day} {extension.zh}，增加 {zh}", f", on {day} {extension.en}, {en} more"
 
 
+def _before(held: Sequence[_Named], zh: str, en: str) -> Iterator[Line]:
+    """How many there were before the last ones, which are named."""
+    more = len(held) - _NAMED
+    if more > 0:
+        yield f"，此前另有 {more} {zh}", f", after {_plural(more, f'earlier {en}')}"
+
+
 def _standstill(stretch: Standstill, rule: ClockRule) -> Line:
     words = [_named(rule.exclusions, ground) for ground in stretch.grounds]
     zh, en = "、".join(word.zh for word in words), ", ".join(word.en for word in words)
@@ -131,13 +146,19 @@ def _skipped(rule: ClockRule, run: Course, calendar: Calendar) -> Iterator[Line]
     after, until = day_of(run.running_from.at_ms), run.end.due_day
     holidays = calendar.holidays(after, until)
     if holidays:
-        zh = "、".join(f"{one.zh}（{_span(one.first, one.last, ' 至 ')}）" for one in holidays)
-        en = ", ".join(f"{one.en} ({_span(one.first, one.last, ' to ')})" for one in holidays)
-        yield f"，跳过{zh}", f", leaving out {en}"
+        named, more = holidays[-_HOLIDAYS_NAMED:], len(holidays) - _HOLIDAYS_NAMED
+        zh = "、".join(f"{one.zh}（{_span(one.first, one.last, ' 至 ')}）" for one in named)
+        en = ", ".join(f"{one.en} ({_span(one.first, one.last, ' to ')})" for one in named)
+        also_zh, also_en = (f" {more} 个更早的假期和", f"{more} earlier holidays and ") if more > 0 else ("", "")
+        yield f"，跳过{also_zh}{zh}", f", leaving out {also_en}{en}"
     worked = calendar.worked_weekends(after, until)
     if worked:
-        days = [_text(day) for day in worked]
-        yield f"，调休上班的 {'、'.join(days)} 计入", f", counting the worked weekend days {', '.join(days)}"
+        days, more = [_text(day) for day in worked[-_HOLIDAYS_NAMED:]], len(worked) - _HOLIDAYS_NAMED
+        also_zh, also_en = (f"及更早的 {more} 日", f" and {more} earlier ones") if more > 0 else ("", "")
+        yield (
+            f"，调休上班的 {'、'.join(days)}{also_zh} 计入",
+            f", counting the worked weekend days {', '.join(days)}{also_en}",
+        )
 
 
 def _moved(run: Course, calendar: Calendar) -> Iterator[Line]:
@@ -236,6 +257,12 @@ def _without_effect(what: Unheeded, rule: ClockRule) -> Line:
     )
 
 
+def _more_without_effect(unheeded: Sequence[Unheeded]) -> Iterator[Line]:
+    more = len(unheeded) - _NAMED
+    if more > 0:
+        yield f"此前另有 {more} 项不生效。", f"{more} more before have no effect. "
+
+
 def _cautions(account: Account) -> Iterator[Line]:
     if account.hint_at is not None:
         day, unit = _day(account.hint_at), _UNITS[account.rule.hint_unit or "working_day"]
@@ -244,7 +271,10 @@ def _cautions(account: Account) -> Iterator[Line]:
             f"Counted in {unit[1]}s it would be {day}: a hint only. ",
         )
     if account.run is not None and account.run.end is not None and account.run.end.unpublished:
-        years = [str(year) for year in account.run.end.unpublished]
+        unpublished = account.run.end.unpublished
+        years = [str(year) for year in unpublished[:_NAMED]]
+        if len(unpublished) > _NAMED:
+            years[-1] = f"{unpublished[_NAMED - 1]}–{unpublished[-1]}"
         yield (
             f"{'、'.join(years)} 年放假安排尚未载入，届满日为暂定，载入后重新计算。",
             f"Provisional: the notice of days off for {', '.join(years)} is not loaded; computed again when it is. ",

@@ -26,6 +26,9 @@ HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 _CST_MS: Final = 8 * HOUR_MS
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_LATEST_YEAR: Final = 9998
+_LATEST_DAY: Final = date(_LATEST_YEAR, 12, 31).toordinal() - _EPOCH_DAY
+"""No term ends after this day: one that would is said to end on it, so that every clock has an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +94,11 @@ def ending(counting: Counting, from_ms: int, length: int, still: Iterable[Stands
 
 
 def add_months(day: int, months: int) -> int:
-    """The day of the same number so many months on, or the last of that month when it has none."""
+    """The day of the same number so many months on, or the last of that month when it has none; none after the year 9998."""
     begin = date.fromordinal(_EPOCH_DAY + day)
     year, month = divmod(begin.year * 12 + begin.month - 1 + months, 12)
+    if year > _LATEST_YEAR:
+        return _LATEST_DAY
     last = monthrange(year, month + 1)[1]
     return date(year, month + 1, min(begin.day, last)).toordinal() - _EPOCH_DAY
 
@@ -114,20 +119,21 @@ def warned_at(counting: Counting, end: Ending, warn: int, calendar: Calendar) ->
 def _in_hours(start: Start, from_ms: int, length: int, still: Iterable[Standstill]) -> Ending:
     begin = from_ms if start == "exact_moment" else (from_ms // HOUR_MS + 1) * HOUR_MS
     stood = sum(max(0, (one.until_ms or 0) - max(one.from_ms, begin)) for one in still)
-    due = begin + length * HOUR_MS + stood
+    due = min(begin + length * HOUR_MS + stood, end_of_day(_LATEST_DAY))
     return Ending(due, day_of(due), day_of(due))
 
 
 def _in_working_days(first: int, length: int, still: Iterable[Standstill], calendar: Calendar) -> Ending:
     stood = sum(calendar.working_days(begin, until) for begin, until in _day_spans(first, still))
-    due = calendar.add_working_days(first, length + stood)
+    due = min(calendar.add_working_days(first, length + stood), _LATEST_DAY)
     return Ending(end_of_day(due), due, due, calendar.unpublished(first + 1, due))
 
 
-def _on_day(nominal: int, last_day: LastDay, calendar: Calendar) -> Ending:
+def _on_day(counted: int, last_day: LastDay, calendar: Calendar) -> Ending:
+    nominal = min(counted, _LATEST_DAY)
     if last_day != "next_working_day":
         return Ending(end_of_day(nominal), nominal, nominal)
-    due = calendar.on_or_after(nominal)
+    due = min(calendar.on_or_after(nominal), _LATEST_DAY)
     return Ending(end_of_day(due), due, nominal, calendar.unpublished(nominal, due))
 
 

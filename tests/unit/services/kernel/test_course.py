@@ -8,9 +8,11 @@ from services.kernel.calendar_documents import load_calendar
 from services.kernel.clock_documents import load_clock_rules
 from services.kernel.clock_moments import Moment
 from services.kernel.clock_rules import ClockRule
+from services.kernel.codes import day_of
 from services.kernel.course import Course, course
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_day, parse_instant
+from services.kernel.verdict import verdict
 
 CALENDAR = load_calendar(SCHEMAS_DIR / "codes" / "calendars")
 RULES = load_clock_rules(SCHEMAS_DIR / "codes" / "clocks.toml")
@@ -157,3 +159,22 @@ def test_a_restart_before_the_end_lets_the_term_run_anew() -> None:
 def test_what_happens_after_the_stop_has_no_effect() -> None:
     done = happened("clue_filed", "2026-03-04")
     assert due(A1, RECEIVED, done, extended("head", "2026-03-05"), *still("testing", "2026-03-05")) == "2026-03-06"
+
+
+def test_thousands_of_grants_and_standstills_have_an_answer_that_is_short() -> None:
+    moments = [happened("case_filed", "2026-02-09")]
+    moments += [replace(extended("collective", "2026-02-10", 1_000), id=f"e-{n}") for n in range(3_000)]
+    for n in range(300):
+        begin = at("2026-02-11T10:00") + n * 3 * 86_400_000
+        moments += [
+            Moment("suspended", "hearing", begin, f"s-{n}"),
+            Moment("resumed", "hearing", begin + 86_400_000, f"r-{n}"),
+            Moment("suspended", "made_up", begin, f"u-{n}"),
+        ]
+    told = verdict(A9, moments, CALENDAR, at("2027-01-01T10:00"))
+    assert told.state == "running"
+    assert format_day(day_of(told.due_at or 0)) == "9998-12-31"
+    assert "此前另有 2992 次延长" in told.explanation.zh
+    assert "after 292 earlier standstills" in told.explanation.en
+    assert "292 more before have no effect" in told.explanation.en
+    assert len(told.explanation.zh) + len(told.explanation.en) < 12_000

@@ -159,3 +159,11 @@ def test_a_longer_term_never_ends_earlier_and_none_before_it_began(
 ) -> None:
     shorter, longer = (ending(Counting(*counting), start, more, (), CALENDAR).due_ms for more in (length, length + 1))
     assert start < shorter <= longer
+
+
+@pytest.mark.parametrize("counting", [WORKING, CALENDAR_DAYS, Counting("month", "next_day", "as_is"), HOURS])
+def test_a_term_that_would_end_after_the_year_9998_ends_with_it(counting: Counting) -> None:
+    found = ending(counting, at("2026-02-09T10:00"), 400_000_000, (), CALENDAR)
+    assert format_day(found.due_day) == "9998-12-31"
+    assert found.due_ms <= end_of_day(found.due_day)
+    assert warned_at(counting, found, 1, CALENDAR) < found.due_ms
