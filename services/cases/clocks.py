@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from services.cases.instances import Instance, instances_of
-from services.cases.state import Case, Clock
+from services.cases.state import Case, Clock, Part
 from services.cases.steps import FIRST_TICK_ORDINAL, Around, ClockChange, What
 from services.cases.table import Kind
 from services.kernel.calendar import Calendar
@@ -44,14 +44,45 @@ def verdicts(case: Case, around: Around, now_ms: int) -> tuple[Judged, ...]:
         for one in instances_of(case, kind, rule, around.rules):
             judged = verdict(one.rule, one.moments, around.registry.calendar, now_ms)
             clock = told.get(one.key) or _clock(one, judged, one.trigger.id, judged.state, warned=False)
-            found.append((clock, judged, actors_of(case, kind, one.rule)))
+            found.append((clock, judged, actors_of(case, kind, one.rule, judged)))
     return tuple(found)
 
 
-def actors_of(case: Case, kind: Kind, rule: ClockRule) -> tuple[str, ...]:
-    """The members of the exchange that must act for a clock of that rule, in order; an outside organ is none."""
-    roles = [role.id for role in kind.roles if rule.actor.id in role.acts_as]
-    return tuple(sorted({part.participant for part in case.parts if part.role in roles and not part.outside}))
+def actors_of(case: Case, kind: Kind, rule: ClockRule, judged: Verdict) -> tuple[str, ...]:
+    """The members of the exchange that must act for a clock, in order; an outside organ is none.
+
+    Of a clock that has ended, whoever had the part just before it ended: what they did late stays theirs, whoever came after. Of any other
+    whoever had the part when it started and has it still (of one that ran out: had it then), else who came after them.
+    """
+    return _actors(case, kind, rule, judged.state, judged.started_at, judged.due_at, judged.ended_at)
+
+
+def actors_told(case: Case, kind: Kind, rule: ClockRule, clock: Clock) -> tuple[str, ...]:
+    """The same for a clock that has not ended, by what was last told of it."""
+    starts = [one.at_ms for fact in case.facts for one in fact.moments if _starts(one, clock, rule)]
+    return _actors(case, kind, rule, clock.told_state, min(starts, default=None), clock.due_at, None)
+
+
+def _starts(moment: Moment, clock: Clock, rule: ClockRule) -> bool:
+    return moment.id == clock.trigger and moment.kind == "happened" and moment.word in rule.ids["trigger"]
+
+
+def _actors(
+    case: Case, kind: Kind, rule: ClockRule, state: str, started: int | None, due: int | None, ended: int | None
+) -> tuple[str, ...]:
+    roles = frozenset(role.id for role in kind.roles if rule.actor.id in role.acts_as)
+    latest = _playing(case.parts, roles)
+    if not any(fact.joined or fact.left for fact in case.facts) or started is None:
+        return tuple(sorted(latest))
+    if ended is not None:
+        return tuple(sorted(_playing(case.parts_at(max(started, ended - 1)), roles) or latest))
+    begun = _playing(case.parts_at(started), roles)
+    then = latest if state != "expired" or due is None else _playing(case.parts_at(due), roles) or latest
+    return tuple(sorted(begun & then or then))
+
+
+def _playing(parts: tuple[Part, ...], roles: frozenset[str]) -> frozenset[str]:
+    return frozenset(part.participant for part in parts if part.role in roles and not part.outside)
 
 
 def next_due(case: Case) -> int | None:
@@ -76,9 +107,14 @@ def ripened(case: Case, at_ms: int, around: Around) -> Changed:
     changes: list[ClockChange] = []
     for clock in case.clocks:
         due = _due(clock)
-        one = None if due is None or due > at_ms else _instance(case, kind, clock, around)
-        if one is None:
+        if due is None or due > at_ms:
             clocks.append(clock)
+            continue
+        one = _instance(case, kind, clock, around)
+        if one is None:
+            gone = _without_instance(case, kind, clock, around, at_ms)
+            clocks.append(gone.clock)
+            changes.append(gone)
             continue
         judged = verdict(one.rule, one.moments, around.registry.calendar, at_ms)
         what: What = "expired" if clock.due_at is not None and clock.due_at < at_ms else "warned"
@@ -90,15 +126,33 @@ def ripened(case: Case, at_ms: int, around: Around) -> Changed:
                 clock=after,
                 before=clock,
                 verdict=judged,
-                actors=actors_of(case, kind, one.rule),
+                actors=actors_of(case, kind, one.rule, judged),
                 why=None,
                 grounds=(),
                 cause=clock.since,
-                ordinal=_tick_ordinal(kind, one, what),
+                ordinal=_tick_ordinal(kind, one.rule.id, one.number, what),
                 time_ms=at_ms,
             )
         )
     return tuple(clocks), tuple(changes)
+
+
+def _without_instance(case: Case, kind: Kind, clock: Clock, around: Around, at_ms: int) -> ClockChange:
+    """A stored clock that the moments do not give: closed, so that no tick comes back to it for ever."""
+    rule = around.rules.versions(clock.rule)[-1]
+    judged = verdict(rule, (), around.registry.calendar, at_ms)
+    return ClockChange(
+        what="moved",
+        clock=replace(clock, told_state=judged.state, due_at=None, warn_at=None, provisional=False),
+        before=clock,
+        verdict=judged,
+        actors=actors_of(case, kind, rule, judged),
+        why="late_entry",
+        grounds=(),
+        cause=clock.since,
+        ordinal=_tick_ordinal(kind, rule.id, clock.number, "expired"),
+        time_ms=at_ms,
+    )
 
 
 def _instance(case: Case, kind: Kind, clock: Clock, around: Around) -> Instance | None:
@@ -106,9 +160,9 @@ def _instance(case: Case, kind: Kind, clock: Clock, around: Around) -> Instance 
     return next((one for one in found if one.number == clock.number), None)
 
 
-def _tick_ordinal(kind: Kind, one: Instance, what: What) -> int:
+def _tick_ordinal(kind: Kind, rule: str, number: int, what: What) -> int:
     """``FIRST_TICK_ORDINAL`` + 2 * place + (0 warned, 1 expired); the place of a first clock is that of its rule in the kind."""
-    place = kind.clocks.index(one.rule.id) + len(kind.clocks) * (one.number - 1)
+    place = kind.clocks.index(rule) + len(kind.clocks) * (number - 1)
     return FIRST_TICK_ORDINAL + 2 * place + (what == "expired")
 
 
@@ -264,7 +318,7 @@ def _change(
         clock=after,
         before=before,
         verdict=judged,
-        actors=actors_of(entry.case, entry.kind, one.rule),
+        actors=actors_of(entry.case, entry.kind, one.rule, judged),
         why=_why(one, entry) if what == "moved" else None,
         grounds=_grounds(one) if what == "suspended" else (),
         cause=entry.cause,
@@ -299,7 +353,7 @@ def _vanished(clock: Clock, entry: _Entry, around: Around, ordinal: int) -> Cloc
         clock=after,
         before=clock,
         verdict=judged,
-        actors=actors_of(entry.case, entry.kind, rule),
+        actors=actors_of(entry.case, entry.kind, rule, judged),
         why="late_entry",
         grounds=(),
         cause=entry.cause,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.cases.clocks import actors_of
+from services.cases.clocks import actors_told
 from services.cases.possibilities import rule_of
 from services.cases.state import Case, Clock
 from services.cases.steps import Around
@@ -40,7 +40,7 @@ def case_line(case: Case, around: Around, now_ms: int) -> dict[str, Any]:
 def clock_line(case: Case, clock: Clock, around: Around, now_ms: int) -> dict[str, Any]:
     """A clock of a case, and who must act."""
     kind, rule = around.tables.kinds[case.kind], rule_of(clock, around)
-    actors = () if rule is None else actors_of(case, kind, rule)
+    actors = () if rule is None else actors_told(case, kind, rule, clock)
     state_zh, state_en = CLOCK_STATES[clock.told_state]
     return {
         "case": case.subject,

@@ -94,7 +94,10 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
         moments=tuple(_not_before_the_duty(case, kind, moment, around.rules) for moment in told),
         scope=next((each.rule for each in move.tells if each.rule), None),
     )
-    after = _after(case, said, fact, move.to or case.state, _parts_after(case.parts, taking, move))
+    parts = _parts_after(case.parts, taking, move)
+    joined = tuple(part for part in parts if part not in case.parts)
+    left = tuple(part for part in case.parts if part not in parts)
+    after = _after(case, said, replace(fact, joined=joined, left=left), move.to or case.state, parts)
     return no_slot(case, after, kind, around.rules) or after  # (15)
 
 

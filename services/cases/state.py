@@ -21,7 +21,8 @@ class Part:
 class Fact:
     """One event that had effect: who did what when, and what it tells the clocks.
 
-    ``scope`` is the rule that an extension is of; None: every rule of the kind hears it.
+    ``scope`` is the rule that an extension is of; None: every rule of the kind hears it. ``joined`` and ``left`` are the parts that came
+    and went by it, at its admission; those of the opening are in no fact.
     """
 
     event: str
@@ -31,6 +32,8 @@ class Fact:
     admitted_ms: int
     moments: tuple[Moment, ...] = ()
     scope: str | None = None
+    joined: tuple[Part, ...] = ()
+    left: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,3 +97,13 @@ class Case:
     def playing(self, role: str) -> tuple[Part, ...]:
         """Who plays a role."""
         return tuple(part for part in self.parts if part.role == role)
+
+    def parts_at(self, at_ms: int) -> tuple[Part, ...]:
+        """The parts of a time. Who came with the opening had its part before it too: in the procedure that the opener states."""
+        parts = self.parts
+        for fact in reversed(self.facts):
+            if fact.admitted_ms <= at_ms:
+                break
+            if fact.joined or fact.left:
+                parts = (*(part for part in parts if part not in fact.joined), *fact.left)
+        return parts

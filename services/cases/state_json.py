@@ -62,11 +62,15 @@ def _fact(fact: Fact) -> dict[str, Any]:
         "admitted_ms": fact.admitted_ms,
     }
     moments = {"moments": [_moment(moment) for moment in fact.moments]} if fact.moments else {}
-    return {**always, **moments, **({} if fact.scope is None else {"scope": fact.scope})}
+    moved = {"joined": fact.joined, "left": fact.left}
+    parts = {name: [_part(part) for part in held] for name, held in moved.items() if held}
+    return {**always, **moments, **({} if fact.scope is None else {"scope": fact.scope}), **parts}
 
 
 def _fact_of(data: Mapping[str, Any]) -> Fact:
-    return Fact(**{**data, "moments": tuple(Moment(**moment) for moment in data.get("moments", ()))})
+    moments = tuple(Moment(**moment) for moment in data.get("moments", ()))
+    parts = {name: tuple(Part(**part) for part in data.get(name, ())) for name in ("joined", "left")}
+    return Fact(**{**data, "moments": moments, **parts})
 
 
 def _moment(moment: Moment) -> dict[str, Any]:

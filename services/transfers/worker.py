@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from services.cases.documents import load_transfers
 from services.cases.state import Case
@@ -12,6 +14,7 @@ from services.cases.table import Transfers
 from services.kernel.clock_documents import load_clock_rules
 from services.kernel.clock_rules import ClockRules
 from services.kernel.data import SCHEMAS_DIR
+from services.kernel.errors import BadSettings
 from services.runtime.fold import Room
 from services.transfers.fold import due, fold, key_of, tick
 
@@ -24,10 +27,23 @@ def room_of(tables: Transfers, rules: ClockRules) -> Room[Case]:
         key_of=key_of,
         fold=partial(fold, tables, rules),
         encode=encode,
-        decode=decode,
+        decode=partial(decode_known, tables, rules),
         tick=partial(tick, tables, rules),
         due_of=due,
     )
+
+
+def decode_known(tables: Transfers, rules: ClockRules, data: Mapping[str, Any]) -> Case:
+    """A stored case. ``BadSettings`` for one of a kind or a clock rule that this release does not have: it cannot be folded on."""
+    case = decode(data)
+    if case.exists and case.kind not in tables.kinds:
+        raise BadSettings(
+            f"the stored case {case.subject} is of the kind {case.kind}, which transfers.toml does not have"
+        )
+    strange = sorted({clock.rule for clock in case.clocks if not rules.versions(clock.rule)})
+    if strange:
+        raise BadSettings(f"the stored case {case.subject} has clocks of {', '.join(strange)}, which clocks.toml lacks")
+    return case
 
 
 def room_at(codes: Path) -> Room[Case]:

@@ -21,7 +21,17 @@ FULL = Case(
     parts=(Part("agency", "A"), Part("police", "某公安局", outside=True)),
     facts=(
         Fact("e", "A", "open", 1, 2, (Moment("happened", "referral_delivered", 2, "e"),)),
-        Fact("f", "B", "extend", 3, 4, (Moment("extended", "complex", 3, "f", 5),), "C6"),
+        Fact(
+            "f",
+            "B",
+            "extend",
+            3,
+            4,
+            (Moment("extended", "complex", 3, "f", 5),),
+            "C6",
+            (Part("police", "C"),),
+            (Part("police", "B"),),
+        ),
         Fact("g", "B", "note", 5, 6),
     ),
     clocks=(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.cases.state import Case, Clock
 from services.cases.state_json import decode, encode
 from services.codec.schema import EventSchema, compile_schema
 from services.events import to_value
@@ -15,6 +17,7 @@ from services.events.notice import ClockExpired, ClockMoved, ClockStarted, Clock
 from services.events.transfer import CalendarApplied, MoveHadNoEffect, TransferMoved
 from services.kernel.codes import CodeTables, load_code_tables
 from services.kernel.data import SCHEMAS_DIR
+from services.kernel.errors import BadSettings
 from services.transfers.fold import key_of
 from services.transfers.worker import ROOM, room_at
 from tests.unit.services.cases.docket import at
@@ -182,3 +185,12 @@ def test_a_party_s_copy_reaches_it_and_a_third_organ_learns_nothing() -> None:
     finish = TransferMoved(kind="assistance_request", move="finish", happened_at=MORNING + HOUR, text="x")
     folded = stage.say(finish, NINGBO, NANJING, copies=(SUZHOU,))
     assert {emission.addressee for emission in folded.emissions} == {(NANJING, NINGBO)}
+
+
+@pytest.mark.parametrize("what", ["kind", "rule"])
+def test_a_stored_case_of_what_this_release_does_not_know_stops_the_room_by_name(what: str) -> None:
+    kind, rule = ("made_up", "A8") if what == "kind" else ("assistance_request", "made_up")
+    clock = Clock(rule, None, 1, "e-1", "e-1", "running")
+    stored = encode(Case("TR-1", kind=kind, opened_event="e-1", clocks=(clock,)))
+    with pytest.raises(BadSettings, match=r"TR-1.*made_up"):
+        ROOM.decode(stored)
