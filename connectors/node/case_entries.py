@@ -17,7 +17,7 @@ from connectors.node.verify import Verified
 from services.codec.envelope import Draft
 from services.events.notice import ClockVerdict
 from services.events.registry import EVENT_TYPES, from_value
-from services.events.transfer import CalendarApplied, TransferMoved, TransferOpened
+from services.events.transfer import CalendarApplied, MoveHadNoEffect, TransferMoved, TransferOpened
 from services.kernel.families import family_of
 from services.kernel.instants import parse_instant
 
@@ -38,7 +38,8 @@ _NAMES: Final = ("name", "kind")
 class CaseEntry:
     """One entry of a case. ``log`` and what follows is None while the outcome of an own event has not come.
 
-    ``members`` is None for an own event: an outcome does not say by which size of the members log it was judged.
+    ``members`` is None for an own event: an outcome does not say by which size of the members log it was judged. ``voided``: the exchange
+    told that it had no effect.
     """
 
     event: str
@@ -54,6 +55,7 @@ class CaseEntry:
     seq: int | None = None
     admitted_ms: int | None = None
     members: int | None = None
+    voided: bool = False
 
     @property
     def body(self) -> TransferOpened | TransferMoved | CalendarApplied:
@@ -131,7 +133,7 @@ def refused(db: sqlite3.Connection, participant: str, event: str) -> None:
 
 
 def keep_copy(db: sqlite3.Connection, participant: str, found: Verified) -> bool:
-    """A proved copy: an entry of a case, or what is told of its clock. Whether it was either."""
+    """A proved copy: an entry of a case, what is told of its clock, or that one of its entries had no effect. Whether it was any."""
     statement, entry = found.statement, found.entry
     if statement.type in HEARD:
         kept = CaseEntry(
@@ -150,6 +152,10 @@ def keep_copy(db: sqlite3.Connection, participant: str, found: Verified) -> bool
             members=entry.members,
         )
         _insert(db, participant, kept)
+        return True
+    if statement.type == MoveHadNoEffect.TYPE:
+        void = (participant, found.value["attempted_event"])
+        db.execute("insert or ignore into case_voids (participant, event) values (?, ?)", void)
         return True
     if family_of(statement.type) != _NOTICES or "clock" not in found.value or statement.type not in EVENT_TYPES:
         return False
@@ -179,8 +185,9 @@ def _insert(db: sqlite3.Connection, participant: str, entry: CaseEntry) -> None:
 def entries(db: sqlite3.Connection, participant: str, subject: str) -> list[CaseEntry]:
     """The entries of a case in the order of their log; own events without an outcome are not among them."""
     rows = db.execute(
-        "select event, type, source, addressees, recipients, subject, agreement, time_ms, value, log, seq, admitted_ms, members"
-        " from case_entries where participant = ? and subject = ? and seq is not null order by seq",
+        "select event, type, source, addressees, recipients, subject, agreement, time_ms, value, log, seq, admitted_ms, members,"
+        " exists (select 1 from case_voids v where v.participant = e.participant and v.event = e.event)"
+        " from case_entries e where participant = ? and subject = ? and seq is not null order by seq",
         (participant, subject),
     )
     return [_entry(*row) for row in rows]
@@ -200,6 +207,7 @@ def _entry(
     seq: int,
     admitted_ms: int,
     members: int | None,
+    voided: int,
 ) -> CaseEntry:
     return CaseEntry(
         event=event,
@@ -215,6 +223,7 @@ def _entry(
         seq=seq,
         admitted_ms=admitted_ms,
         members=members,
+        voided=bool(voided),
     )
 
 

@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any
 
 from connectors.node import case_entries, members_log
+from connectors.node.case_entries import CaseEntry
 from connectors.node.casebook import Casebook, Comparison
 from connectors.node.config import NodeConfig
 from services.cases.possibilities import parties
@@ -38,7 +39,7 @@ def _case(db: sqlite3.Connection, book: Casebook, participant: str, subject: str
     kept = case_entries.entries(db, participant, subject)
     compared = book.compare(kept, case_entries.notices(db, participant, subject))
     computed = book.case(kept)
-    is_party = None if computed is None else participant in parties(computed.case)
+    is_party = _is_unasked(kept) if computed is None else participant in parties(computed.case)
     row: dict[str, Any] = {
         "participant": participant,
         "case": subject,
@@ -60,6 +61,11 @@ def _case(db: sqlite3.Connection, book: Casebook, participant: str, subject: str
         "digest": f"sha256:{hashlib.sha256(data).hexdigest()}",
         "view": view,
     }
+
+
+def _is_unasked(kept: list[CaseEntry]) -> bool | None:
+    """False where all that a participant holds of a case had no effect; None where that cannot be known."""
+    return False if kept and all(entry.voided for entry in kept) else None
 
 
 def _difference(one: Comparison) -> dict[str, Any]:

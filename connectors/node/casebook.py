@@ -4,7 +4,8 @@ Nothing of it comes from the exchange's answers: entries are signed by organs an
 key, tables and clock rules came with the release. So a city notices when the exchange computes otherwise. Pure but for the members
 log that it looks into; ``case_entries.py`` keeps the rows. Numbered steps of a fold:
 
-1 Only a case that the node holds from its opening on: who came in later has not seen what the clocks run from.
+1 Only a case that the node holds from its opening on: who came in later has not seen what the clocks run from. An opening of which the
+  exchange told that it had no effect is a second one, of a case that this node has not seen begin.
 2 Each entry by the registry of the size that admission used. An outcome does not say that size: it is how much of the members log had been
   admitted by then, and no less or more than the entries around it name.
 3 Then the ticks that are due; what they tell has the ids that the exchange's notices must have.
@@ -97,7 +98,7 @@ class Casebook:
             case = done.case
             changes += done.changes
         assert case is not None
-        if not case.exists:
+        if not case.exists or any(entry.voided for entry in entries if entry.event == case.opened_event):
             return None
         around = self.around(case)
         while (due := due_of(case)) is not None and due <= until_ms:  # (3)

@@ -196,6 +196,13 @@ create table if not exists case_entries (
 ) without rowid;
 create index if not exists case_entries_of on case_entries (participant, subject, seq);
 
+-- entries of these cases of which the exchange told that they had no effect
+create table if not exists case_voids (
+  participant text not null,
+  event       text not null,
+  primary key (participant, event)
+) without rowid;
+
 -- what the exchange told of the clocks of these cases, compared with what the node computes itself
 create table if not exists clock_notices (
   participant text not null,

@@ -238,6 +238,38 @@ def test_who_has_a_copy_and_no_part_is_shown_no_verdict(tmp_path: Path) -> None:
     play(tmp_path, work, NANJING, HANGZHOU)
 
 
+def test_a_second_opening_of_a_case_is_not_taken_for_the_case(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        room = SmallRoom(rig.exchange)
+        await opened(rig, room)
+        for key in ("1", "2"):
+            said = answer("WANCHENGXIEZHU", key, "2026-09-21T11:00:00+08:00")
+            rig.seats[HANGZHOU].city.happenings = [*rig.seats[HANGZHOU].city.happenings, said]
+            await rig.turn(3)
+            room.work()
+            await rig.turn(2)
+        for participant in (NANJING, HANGZHOU):
+            kept, _ = await held(rig, participant)
+            assert [entry.voided for entry in kept] == [False, False, True], participant
+            assert rig.book.case(kept) is not None
+        await rig.rows("delete from case_entries where participant = ? and type like '%Moved'", HANGZHOU)
+        await rig.rows(
+            "insert into case_voids select participant, event from case_entries where participant = ?", HANGZHOU
+        )
+        kept, _ = await held(rig, HANGZHOU)
+        assert [(entry.type.rpartition(".")[2], entry.voided) for entry in kept] == [("TransferOpened", True)]
+        assert rig.book.case(kept) is None
+        assert rig.book.case([replace(kept[0], voided=False)]) is not None
+        config = NodeConfig(node={"name": "s"}, participants=[{"id": HANGZHOU, "key_file": "s"}])  # type: ignore[arg-type]
+        (row,) = await rig.journal.change(
+            lambda change: case_report.cases(config, change.db, rig.book, case=None, at_ms=rig.clock.now_ms())
+        )
+        assert (row["whole"], row["party"]) == (False, False)
+        assert "verdicts" not in row
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
 def test_of_an_event_only_codes_are_kept(tmp_path: Path) -> None:
     async def work(rig: Rig) -> None:
         await opened(rig, SmallRoom(rig.exchange))
