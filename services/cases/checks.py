@@ -22,7 +22,7 @@ from services.cases.rules import Refusal, Words
 from services.cases.state import Case, Part
 from services.cases.table import Role
 from services.events.transfer import TransferMoved, TransferOpened
-from services.members.registry import Participant, Registry
+from services.members.registry import Participant, Registry, divisions_above
 
 _INTERMEDIATE: Final = frozenset({"patent", "invention_patent", "utility_model", "design"})
 _MUNICIPALITIES: Final = ("11", "12", "31", "50")
@@ -59,8 +59,9 @@ def same_level(asked: Question) -> Refusal | None:
 def nearest_common_superior(asked: Question) -> Refusal | None:
     """Whether whoever takes the role is the nearest common superior of the other parties."""
     roles = {part.role for part in asked.taking}
-    disputing = (part for part in asked.case.parts if part.role not in roles and not part.outside)
-    nearest = _nearest(asked.registry, tuple(dict.fromkeys(part.participant for part in disputing)))
+    disputing = [part for part in asked.case.parts if part.role not in roles]
+    members = tuple(dict.fromkeys(part.participant for part in disputing if not part.outside))
+    nearest = _nearest(asked.registry, members, [part.division for part in disputing if part.outside and part.division])
     if nearest is not None and all(part.participant == nearest for part in asked.taking):
         return None
     if nearest is None:
@@ -164,11 +165,19 @@ def _is_above(asked: Question, part: Part) -> bool:
     return not part.outside and asked.source in _superiors(asked.registry, part.participant)
 
 
-def _nearest(registry: Registry, disputing: tuple[str, ...]) -> str | None:
+def _nearest(registry: Registry, disputing: tuple[str, ...], outside: Iterable[str]) -> str | None:
+    """The first superior of all of them whose division holds those of the organs outside the exchange too."""
     if not disputing:
         return None
     first, *others = (tuple(_superiors(registry, party)) for party in disputing)
-    return next((superior for superior in first if all(superior in above for above in others)), None)
+    held = [divisions_above(division) for division in outside]
+    common = (superior for superior in first if all(superior in above for above in others))
+    return next((superior for superior in common if all(_lies_in(registry, superior, above) for above in held)), None)
+
+
+def _lies_in(registry: Registry, superior: str, above: tuple[str, ...]) -> bool:
+    found = registry.participant(superior)
+    return found is not None and found.division in above
 
 
 def _right_types(body: TransferOpened | TransferMoved) -> set[str]:

@@ -117,10 +117,10 @@ def _instances(moments: tuple[Moment, ...], rule: str, rules: ClockRules, most: 
 
 
 def _sees(rule: ClockRule, trigger: Moment, number: int, moment: Moment) -> bool:
-    """The first clock sees what came before its trigger too: what was to be done may be done already."""
+    """The first clock sees what came before its trigger too: what was to be done may be done already. A duty that fell away earlier is another."""
     if moment.at_ms >= trigger.at_ms:
         return True
-    return number == 1 and moment.word not in rule.ids["trigger"]
+    return number == 1 and moment.word not in rule.ids["trigger"] and moment.word not in rule.ids["falls_away"]
 
 
 def _trigger(

@@ -113,7 +113,7 @@ def _outside(roles: Sequence[Role], taking: Sequence[Part], organ: OutsideOrgan)
     fitting = (role for role in roles if role.outside and organ.organ_type in role.organ_types)
     free = (role for role in fitting if role.many or all(part.role != role.id for part in taking))
     role = next(free, None)
-    return nobody_joins(roles[0]) if role is None else Part(role.id, organ.name, outside=True)
+    return nobody_joins(roles[0]) if role is None else Part(role.id, organ.name, outside=True, division=organ.division)
 
 
 def _case(said: Said, opening: TransferOpened, kind: Kind, parts: tuple[Part, ...]) -> Case:

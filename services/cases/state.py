@@ -10,11 +10,16 @@ from services.kernel.clock_moments import Moment
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An organ in a role. ``outside``: it is no member; ``participant`` is then its name in words, and the opener records its moves."""
+    """An organ in a role.
+
+    ``outside``: it is no member; ``participant`` is then its name in words, the opener records its moves, and
+    ``division`` says where it lies.
+    """
 
     role: str
     participant: str
     outside: bool = False
+    division: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def decode(data: Mapping[str, Any]) -> Case:
 
 def _part(part: Part) -> dict[str, Any]:
     always = {"role": part.role, "participant": part.participant}
-    return {**always, "outside": True} if part.outside else always
+    return {**always, "outside": True, "division": part.division} if part.outside else always
 
 
 def _fact(fact: Fact) -> dict[str, Any]:

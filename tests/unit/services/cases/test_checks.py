@@ -126,6 +126,19 @@ def question(*parties: str, registry: Registry | None = None) -> Question:
     )
 
 
+@pytest.mark.parametrize(
+    ("division", "superior"), [("440106", NATION), ("330203", ZHEJIANG), ("330000", ZHEJIANG), ("100000", NATION)]
+)
+def test_an_organ_outside_counts_by_where_it_lies(division: str, superior: str) -> None:
+    parts = (Part("other", NINGBO), Part("other", "某局", outside=True, division=division))
+    for asked in (ZHEJIANG, NATION):
+        taking = (Part("superior", asked),)
+        refusal = nearest_common_superior(
+            Question(Case("TR-1", parts=parts), NINGBO, moving("dispute", "ask", MORNING), taking, members())
+        )
+        assert (refusal is None) == (asked == superior)
+
+
 def test_organs_without_a_common_superior_are_told_that_the_members_have_none() -> None:
     refusal = nearest_common_superior(question(NANJING, NINGBO_POLICE))
     assert refusal is not None

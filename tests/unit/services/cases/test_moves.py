@@ -348,7 +348,7 @@ def test_the_opener_records_the_moves_of_an_organ_outside_the_exchange() -> None
     stage = Stage()
     outside = OutsideOrgan(name="广州市市场监督管理局", division="440100", organ_type="market_regulator")
     assert refused(stage.open("assistance", NANJING, outside=outside)) is None
-    assert stage.now.parts[1] == Part("requested", "广州市市场监督管理局", outside=True)
+    assert stage.now.parts[1] == Part("requested", "广州市市场监督管理局", outside=True, division="440100")
     assert refused(stage.move("accept", SUZHOU, NANJING)) == "not_party"
     assert refused(stage.move("accept", NANJING)) is None
     assert (stage.now.state, stage.now.facts[-1].source) == ("accepted", NANJING)

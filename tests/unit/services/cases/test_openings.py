@@ -141,7 +141,7 @@ def test_the_exchange_itself_is_never_among_the_informed() -> None:
 def test_an_organ_outside_the_exchange_takes_a_part_where_the_table_lets_it() -> None:
     outside = OutsideOrgan(name="广州市市场监督管理局", division="440100", organ_type="market_regulator")
     told = Stage().open("assistance", NANJING, outside=outside)
-    assert told.case.parts[1] == Part("requested", "广州市市场监督管理局", outside=True)
+    assert told.case.parts[1] == Part("requested", "广州市市场监督管理局", outside=True, division="440100")
     assert told.changes[0].actors == ()
     assert refused(Stage().open("handover", NANJING, outside=outside)) == "nobody_joins"
     assert refused(Stage().open("assistance", NANJING, NINGBO, outside=outside)) == "nobody_joins"
