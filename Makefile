@@ -39,7 +39,7 @@ unit: setup
 	@$(BIN)/python -m pytest --numprocesses 2 tests/unit
 
 broker: platform  ## contract, broker, system and crash tests on the real Kafka, registry and PostgreSQL
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/contracts tests/vectors tests/broker tests/system
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/contracts tests/vectors tests/broker tests/system
 
 format: setup
 	@$(BIN)/ruff format .

@@ -45,7 +45,7 @@ def test_replay_of_an_honest_exchange_comes_to_the_same(worked: Whole) -> None:
     code, document = worked.audit("replay")
     assert (code, document["good"]) == (0, True), document
     assert document["derived_events"] >= 3
-    assert document["states"] == {"clues": 4, "receipts": document["states"]["receipts"]}
+    assert document["states"] == {"clues": 4, "receipts": document["states"]["receipts"], "transfers": 0}
     assert document["folded"]["receipts"] > document["folded"]["clues"] == 6
     assert document["states"]["receipts"] > 6
 
