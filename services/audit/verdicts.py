@@ -25,6 +25,7 @@ from services.cases.fold import Around, ClockChange, NoEffect, Said, Step, due_o
 from services.cases.possibilities import parties
 from services.cases.state import Case
 from services.cases.table import Transfers
+from services.cases.told import as_told
 from services.cases.view import verdict_document
 from services.codec.released import load_released
 from services.codec.statement import MAX_ADDRESSEES
@@ -34,7 +35,6 @@ from services.kernel.clock_documents import load_clock_rules
 from services.kernel.clock_rules import ClockRules
 from services.kernel.errors import Corrupt, Refused
 from services.kernel.ids import derived_id
-from services.kernel.verdict import Verdict
 from services.members.history import History
 from services.runtime.fold import Logged
 from services.runtime.records import SchemaOf, read_logged
@@ -249,23 +249,4 @@ class _Computing:
 
 
 def _owed(subject: str, change: ClockChange, groups: int) -> _Change:
-    return _Change(subject, change.clock.key, change.actors, change.time_ms, _told(change.verdict), groups)
-
-
-def _told(judged: Verdict) -> ClockVerdict:
-    return ClockVerdict(
-        state=judged.state,
-        started_at=judged.started_at,
-        due_at=judged.due_at,
-        warn_at=judged.warn_at,
-        alarm_at=judged.alarm_at,
-        hint_at=judged.hint_at,
-        ended_at=judged.ended_at,
-        late_by_ms=judged.late_by_ms,
-        provisional=judged.provisional,
-        advisory=judged.advisory,
-        breach=judged.breach,
-        explanation_zh=judged.explanation.zh,
-        explanation_en=judged.explanation.en,
-        source=judged.source,
-    )
+    return _Change(subject, change.clock.key, change.actors, change.time_ms, as_told(change.verdict), groups)

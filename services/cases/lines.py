@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.cases.clocks import actors_told
+from services.cases.actors import actors_told
 from services.cases.possibilities import rule_of
 from services.cases.state import Case, Clock
 from services.cases.steps import Around

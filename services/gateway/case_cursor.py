@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
+from services.gateway.opaque import opened, sealed
 from services.kernel.errors import Refused
 
 _MAX_CHARS = 300
@@ -14,20 +13,13 @@ _FORM = re.compile(r"ipxcases1 ([a-z0-9._]{3,64}) ([A-Za-z0-9][A-Za-z0-9._:/#@-]
 
 def format_case_cursor(participant: str, case: str) -> str:
     """The word for the place after a case."""
-    return base64.urlsafe_b64encode(f"ipxcases1 {participant} {case}".encode()).decode().rstrip("=")
+    return sealed(f"ipxcases1 {participant} {case}")
 
 
 def parse_case_cursor(text: str, participant: str) -> str:
     """Inverse of :func:`format_case_cursor`; refuses ``bad-request`` any other word, and a cursor of another participant."""
-    padded = text + "=" * (-len(text) % 4)
-    try:
-        plain = (
-            base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii") if len(text) <= _MAX_CHARS else ""
-        )
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        plain = ""
-    match = _FORM.fullmatch(plain)
-    if match is None or format_case_cursor(match[1], match[2]) != text:
+    match = _FORM.fullmatch(opened(text, _MAX_CHARS))
+    if match is None:
         raise Refused("bad-request", "after: expected a cursor that this list of cases gave", field="after")
     if match[1] != participant:
         raise Refused("bad-request", "after: this cursor is of another participant's list", field="after")

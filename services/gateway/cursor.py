@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 
+from services.gateway.opaque import opened, sealed
 from services.kernel.errors import Refused
 
 START = "start"
@@ -17,20 +16,13 @@ _FORM = re.compile(r"ipx1 ([a-z0-9._]{3,64}) (0|[1-9][0-9]{0,17})")
 
 def format_cursor(participant: str, offset: int) -> str:
     """The word for the place before the record at ``offset``."""
-    return base64.urlsafe_b64encode(f"ipx1 {participant} {offset}".encode()).decode().rstrip("=")
+    return sealed(f"ipx1 {participant} {offset}")
 
 
 def parse_cursor(text: str, participant: str) -> int:
     """Inverse of :func:`format_cursor`; refuses ``bad-request`` any other word, and a cursor of another participant."""
-    padded = text + "=" * (-len(text) % 4)
-    try:
-        plain = (
-            base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii") if len(text) <= _MAX_CHARS else ""
-        )
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        plain = ""
-    match = _FORM.fullmatch(plain)
-    if match is None or format_cursor(match[1], int(match[2])) != text:
+    match = _FORM.fullmatch(opened(text, _MAX_CHARS))
+    if match is None:
         raise Refused(
             "bad-request", "after: expected a cursor that this exchange gave, or the word start", field="after"
         )

@@ -13,6 +13,7 @@ from services.cases.answers import outsiders_answer
 from services.cases.clocks import ORDINALS
 from services.cases.state import Case
 from services.cases.steps import Around, ClockChange, NoEffect, Said
+from services.cases.told import as_told
 from services.codec.statement import MAX_ADDRESSEES
 from services.events.notice import (
     ClockExpired,
@@ -21,14 +22,12 @@ from services.events.notice import (
     ClockStarted,
     ClockStopped,
     ClockSuspended,
-    ClockVerdict,
     ClockWarned,
     NoticeEvent,
 )
 from services.events.transfer import MoveHadNoEffect
 from services.kernel.clock_rules import ClockRule
 from services.kernel.parties import is_exchange_part
-from services.kernel.verdict import Verdict
 from services.runtime.fold import Emission
 
 
@@ -91,7 +90,7 @@ def _groups(participants: Sequence[str]) -> Iterator[tuple[str, ...]]:
 def _told(case: Case, change: ClockChange, around: Around) -> NoticeEvent:
     clock, before = change.clock, change.before
     key, rule, valid_from = clock.key, clock.rule, clock.valid_from
-    actors, judged = change.actors, _verdict(change.verdict)
+    actors, judged = change.actors, as_told(change.verdict)
     was_state = "not_started" if before is None else before.told_state
     match change.what:
         case "started":
@@ -178,22 +177,3 @@ def _stop_event(case: Case, change: ClockChange, around: Around) -> str | None:
         if moment.kind == "happened" and moment.word in ends and moment.at_ms == at_ms
     )
     return min(found, default=(None, None))[1]
-
-
-def _verdict(judged: Verdict) -> ClockVerdict:
-    return ClockVerdict(
-        state=judged.state,
-        started_at=judged.started_at,
-        due_at=judged.due_at,
-        warn_at=judged.warn_at,
-        alarm_at=judged.alarm_at,
-        hint_at=judged.hint_at,
-        ended_at=judged.ended_at,
-        late_by_ms=judged.late_by_ms,
-        provisional=judged.provisional,
-        advisory=judged.advisory,
-        breach=judged.breach,
-        explanation_zh=judged.explanation.zh,
-        explanation_en=judged.explanation.en,
-        source=judged.source,
-    )

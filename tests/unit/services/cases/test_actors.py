@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from services.cases.clocks import actors_told, verdicts
+from services.cases.actors import actors_told
+from services.cases.clocks import verdicts
 from services.cases.fold import due_of, ripe
 from services.cases.lines import clock_line
 from services.cases.possibilities import rule_of
