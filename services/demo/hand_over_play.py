@@ -118,10 +118,11 @@ class HandOverPlay:
             for clock, verdict, actors in self.around.cases.judged(subject, now_ms):
                 zh, en = CLOCK_STATES[verdict.state]
                 due = "" if verdict.due_at is None else format_time(verdict.due_at)
+                due_zh, due_en = (f"，{due} 届满", f", due {due}") if due else ("", "")
+                if verdict.provisional:
+                    due_zh, due_en = f"{due_zh}（暂定）", f"{due_en} (provisional)"
                 who = f", {', '.join(actors)}" if verdict.state == "running" else ""
-                steps.append(
-                    _line(case, "clock", f"期限 {clock.key}：{zh}，{due} 届满", f"{clock.key}: {en}, due {due}{who}")
-                )
+                steps.append(_line(case, "clock", f"期限 {clock.key}：{zh}{due_zh}", f"{clock.key}: {en}{due_en}{who}"))
         return tuple(steps)
 
     def awaited(self, trail: Trail) -> tuple[Expectation, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,9 +90,10 @@ class FakeDesk:
 
 
 class NoCases:
-    """A fold in which no case ever is."""
+    """A fold in which no case ever is; its clocks are those of the test."""
 
     states: Mapping[str, Any] = {}
+    clocks: tuple[Any, ...] = ()
 
     def follow(self, tally: Tally) -> None:
         """Nothing to fold."""
@@ -100,7 +102,7 @@ class NoCases:
         return True
 
     def judged(self, subject: str, now_ms: int) -> tuple[Any, ...]:
-        return ()
+        return self.clocks
 
 
 @dataclass
@@ -193,3 +195,30 @@ def test_what_is_otherwise_is_kept_in_words_and_hides_nothing_after_it(scene: Sc
     ]
     assert [line.en for line in scene.play.ends(Trail(scene.tally))] == ["ask", "finish", "calendar"]
     assert scene.play.awaited(Trail(scene.tally)) == ()
+
+
+def test_an_end_that_may_still_move_is_told_as_one_and_a_clock_without_an_end_has_none(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clock(rule: str, state: str, due: str | None, *, provisional: bool = False) -> tuple[Any, ...]:
+        verdict = SimpleNamespace(state=state, due_at=None if due is None else parse_time(due), provisional=provisional)
+        return SimpleNamespace(key=f"{rule}/1"), verdict, (SHANGHAI,)
+
+    clocks = (
+        clock("A9", "running", "2027-02-23 09:00", provisional=True),
+        clock("A8", "met", "2023-11-20 09:00"),
+        clock("A1", "suspended", None),
+    )
+    monkeypatch.setattr(NoCases, "clocks", clocks)
+    scene.says(HEFEI, TransferOpened.TYPE, SHANGHAI)
+    told = [line for line in scene.play.ends(Trail(scene.tally)) if line.end == "clock"]
+    assert [line.zh for line in told] == [
+        "期限 A9/1：计算中，2027-02-23 09:00:00 届满（暂定）",
+        "期限 A8/1：按期完成，2023-11-20 09:00:00 届满",
+        "期限 A1/1：停止计算",
+    ]
+    assert [line.en for line in told] == [
+        f"A9/1: running, due 2027-02-23 09:00:00 (provisional), {SHANGHAI}",
+        "A8/1: met in time, due 2023-11-20 09:00:00",
+        "A1/1: suspended",
+    ]
