@@ -154,26 +154,19 @@ async def send_at(rate: float, events: Sequence[Prepared], post: Callable[[Prepa
     """Posts each event when it is due, without waiting for those before it. Raises what the first failed post raised."""
     loop = asyncio.get_running_loop()
     start_s = loop.time() + 0.05
-    due_s: dict[str, float] = {}
+    due_s = {event.id: start_s + position / rate for position, event in enumerate(events)}
     answered_ms: list[float] = []
     connections = asyncio.Semaphore(
         CONNECTIONS
     )  # httpx's own queue costs more the longer it is; the clock runs here too
 
-    async def one(event: Prepared, due: float) -> None:
+    async def one(event: Prepared) -> None:
+        await asyncio.sleep(due_s[event.id] - loop.time())
         async with connections:
             await post(event)
-        answered_ms.append((loop.time() - due) * 1000)
+        answered_ms.append((loop.time() - due_s[event.id]) * 1000)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for position, event in enumerate(events):
-                due = due_s[event.id] = start_s + position / rate
-                if (ahead_s := due - loop.time()) > 0:
-                    await asyncio.sleep(ahead_s)
-                group.create_task(one(event, due))
-    except ExceptionGroup as failed:  # how a TaskGroup says that a post failed; what it holds is raised, none is kept
-        raise failed.exceptions[0] from failed
+    await asyncio.gather(*map(one, events))
     return Sent(due_s, Times(tuple(sorted(answered_ms))), loop.time() - start_s)
 
 
