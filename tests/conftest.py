@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -159,17 +158,17 @@ def _wait_for_registry(url: str) -> None:
     """Until it answers again and again: a test before this one may have killed its database, and some of its connections are dead a while."""
     from services.codec.http import HttpClient
     from services.kernel.errors import Transient
+    from tests.broker.waiting import wait_until
 
-    answered, until_s = 0, time.monotonic() + REGISTRY_WITHIN_S
     with HttpClient(timeout_s=10) as http:
-        while answered < REGISTRY_ANSWERS and time.monotonic() < until_s:
+
+        def is_well() -> bool:
             try:
-                is_well = http.send("GET", f"{url}/subjects").status == 200
+                return http.send("GET", f"{url}/subjects").status == 200
             except Transient:
-                is_well = False
-            answered = answered + 1 if is_well else 0
-            time.sleep(0.0 if is_well else 0.5)
-    assert answered == REGISTRY_ANSWERS, f"{url} does not answer within {REGISTRY_WITHIN_S} s"
+                return False
+
+        wait_until(lambda: all(is_well() for _ in range(REGISTRY_ANSWERS)), REGISTRY_WITHIN_S, f"{url} answers")
 
 
 @contextmanager
@@ -213,6 +212,7 @@ def _folders(item: pytest.Item) -> tuple[str, ...]:
     return item.path.relative_to(HERE).parts[:-1]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With ``--dist loadfile`` the tests of the system, which share one exchange and its cities, stay together too, whatever file they are in.
 
