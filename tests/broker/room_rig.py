@@ -133,9 +133,7 @@ class Rig:
         """Waits until that many entries (all written ones) are folded; says how long it took."""
         wanted = self.written if count is None else count
         started = time.monotonic()
-        while (done := self.folded()) < wanted:
-            assert time.monotonic() - started < within_s, f"{done} of {wanted} entries folded in {within_s} s"
-            time.sleep(0.1)
+        wait_until(lambda: self.folded() >= wanted, within_s, lambda: f"{self.folded()} of {wanted} entries are folded")
         return time.monotonic() - started
 
     def check(self) -> None:
