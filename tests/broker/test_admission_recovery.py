@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -118,14 +117,21 @@ def test_a_process_that_was_paused_past_its_time_does_not_write_over_its_success
         rig.propose(first[100:])
         rig.wait_outcomes(before + 200, timeout_s=BACK_S)
     finally:
+        readied = _readied(sleeper)
         os.kill(sleeper.process.pid, signal.SIGCONT)
     more = rig.clues(200, start=1000)
     assert outcomes_of(rig, more) == ["admitted"] * 200
-    time.sleep(1)  # whatever the one that woke up still writes must be there to be seen
+    # when it reads partitions anew it is done with what it had begun: whatever it wrote of that is there to be seen
+    rig.wait(lambda: _readied(sleeper) > readied or sleeper.process.poll() is not None, BACK_S)
     found = ids_of(verify_logs(rig))
     assert len(found) == len(set(found))
     assert set(found) - logged == {envelope.statement.id for envelope in (*first, *more)}
     assert len(rig.outcomes()) == before + 400
+
+
+def _readied(process: Any) -> int:
+    """How often it began to read a partition, by its log."""
+    return int(process.log.read_text().count("partition ready"))
 
 
 def test_what_a_foreign_producer_aborted_is_not_seen(rig: Rig) -> None:
