@@ -321,6 +321,12 @@ def _answers(gateway: RunningGateway) -> bool:
         return False
 
 
+def figure(gateway: RunningGateway, name: str) -> float:
+    """What ``/metrics`` says, summed over the labels that are not named."""
+    lines = gateway.get("/metrics").body.decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
 def until(condition: Callable[[], T], timeout_s: float = 15.0) -> T:
     """What the condition gives as soon as it is true; fails at the timeout."""
     return wait_until(condition, timeout_s)

@@ -17,11 +17,13 @@ from tests.broker.gateway_running import (
     Client,
     Genesis,
     SmallAdmission,
+    figure,
     running_gateway,
     until,
 )
 
 SMALL_RING = {"IPX_GATEWAY_RING_RECORDS": "20"}
+WAITING = "ipx_gateway_waiting_polls"
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def test_a_long_poll_is_answered_when_news_come_and_at_its_time_when_none_do(hou
         assert empty["items"] == []
         assert 0.9 < time.monotonic() - began_s < 5
         poll = pool.submit(hangzhou.inbox, empty["cursor"], wait=25)
-        time.sleep(0.5)
+        until(lambda: figure(gateway, WAITING) == 1)
         began_s = time.monotonic()
         event = nanjing.event("CL-poll")
         nanjing.publish(event)
@@ -154,7 +156,7 @@ def test_a_transaction_that_was_open_when_the_inbox_was_first_asked_for_is_told_
         producer.produce(exchange.topics.inbox(HANGZHOU), b"\x00\x00\x00\x00\x01x", headers=event.headers())
         producer.flush(10)
         poll = pool.submit(hangzhou.inbox, "start", wait=25)
-        time.sleep(1.0)
+        time.sleep(1.0)  # there is no sign of what is not told: a second in which it would have been
         assert not poll.done()
         began_s = time.monotonic()
         producer.commit_transaction(30)
@@ -196,7 +198,7 @@ def test_a_stop_answers_whoever_waits_and_is_not_ready_while_it_lasts(house) -> 
     with running_gateway(exchange) as gateway, ThreadPoolExecutor(4) as pool:
         nanjing, hangzhou = Client(gateway, exchange, NANJING), Client(gateway, exchange, HANGZHOU)
         polls = [pool.submit(hangzhou.inbox, None, wait=30) for _ in range(3)]
-        time.sleep(0.5)
+        until(lambda: figure(gateway, WAITING) == 3)
         began_s = time.monotonic()
         assert gateway.stop() == 0
 
