@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,47 +20,18 @@ from services.events.receipt import Delivered
 from tests.broker import running
 from tests.broker.counting_room import EVERY, RECIPIENT
 from tests.broker.log_writer import EPOCH_MS, RELEASED, LogWriter, Said
+from tests.broker.running import ROOT, Started
 from tests.broker.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = 4
 
 
-class Worker:
+class Worker(Started):
     """One process of a room."""
 
     def __init__(self, exchange, argv: tuple[str, ...], *, cwd: Path = ROOT, **environ: str) -> None:
-        logs = exchange.state_dir / "logs"
-        logs.mkdir(exist_ok=True)
-        self.log = logs / f"worker-{len(list(logs.iterdir()))}.log"
-        self.port = environ.get("IPX_METRICS_PORT")
-        with self.log.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, *argv],
-                cwd=cwd,
-                env={**exchange.environ, "PYTHONPATH": str(ROOT), "IPX_LOG_FORMAT": "text", **environ},
-                stdout=out,
-                stderr=out,
-            )
-
-    def ends_within(self, seconds: float) -> int:
-        """Exit code of a process that must end by itself."""
-        return self.process.wait(seconds)
-
-    def kill(self) -> None:
-        """As kill -9."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        """As the supervisor stops it; says the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise
+        own = {"PYTHONPATH": str(ROOT), "IPX_LOG_FORMAT": "text", **environ}
+        super().__init__(exchange, argv, own, name="worker", cwd=cwd)
 
 
 class Rig:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -27,24 +28,57 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Running:
-    """One process of ``ipx <argv>`` on an exchange, with a health server of its own; what it writes is in ``log``."""
+class Started:
+    """A Python process beside an exchange; what it writes is in ``log``."""
+
+    def __init__(
+        self, exchange: TestExchange, argv: Sequence[str], environ: Mapping[str, str], *, name: str, cwd: Path = ROOT
+    ) -> None:
+        logs = exchange.state_dir / "logs"
+        logs.mkdir(exist_ok=True)
+        self.log = logs / f"{name}-{len(list(logs.iterdir()))}.log"
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, *argv], cwd=cwd, env={**exchange.environ, **environ}, stdout=out, stderr=out
+            )
+
+    def end_of_log(self) -> str:
+        """The last of what it wrote."""
+        return self.log.read_text()[-LOG_END:]
+
+    def require_running(self) -> None:
+        """Fails with the end of the log when the process has ended."""
+        assert self.process.poll() is None, self.end_of_log()
+
+    def wait_end(self, timeout_s: float = START_S) -> int:
+        """The exit status of a process that ends by itself."""
+        return self.process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """As kill -9."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        """As the supervisor stops it; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+
+class Running(Started):
+    """One process of ``ipx <argv>`` on an exchange, with a health server of its own."""
 
     argv: ClassVar[tuple[str, ...]]
 
     def __init__(self, exchange: TestExchange, **environ: str) -> None:
-        logs = exchange.state_dir / "logs"
-        logs.mkdir(exist_ok=True)
-        self.log = logs / f"{self.argv[0]}-{len(list(logs.iterdir()))}.log"
         self.port = free_port()
-        with self.log.open("w") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "services", *self.argv],
-                cwd=ROOT,
-                env={**exchange.environ, "IPX_METRICS_PORT": str(self.port), **environ},
-                stdout=out,
-                stderr=out,
-            )
+        own = {"IPX_METRICS_PORT": str(self.port), **environ}
+        super().__init__(exchange, ("-m", "services", *self.argv), own, name=self.argv[0])
 
     def get(self, path: str) -> str:
         """What the health server answers; empty while nothing does."""
@@ -70,14 +104,6 @@ class Running:
         """The text of ``/metrics``."""
         return self.get("/metrics")
 
-    def end_of_log(self) -> str:
-        """The last of what it wrote."""
-        return self.log.read_text()[-LOG_END:]
-
-    def require_running(self) -> None:
-        """Fails with the end of the log when the process has ended."""
-        assert self.process.poll() is None, self.end_of_log()
-
     def wait_ready(self, timeout_s: float = START_S) -> Self:
         """Blocks until every check passes."""
 
@@ -87,22 +113,3 @@ class Running:
 
         wait_until(is_ready, timeout_s, lambda: (self.ready(), self.end_of_log()))
         return self
-
-    def wait_end(self, timeout_s: float = START_S) -> int:
-        """The exit status of a process that ends by itself."""
-        return self.process.wait(timeout_s)
-
-    def kill(self) -> None:
-        """As kill -9."""
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        """As the supervisor stops it."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise

@@ -124,7 +124,7 @@ def test_a_relay_that_is_told_publishes_at_once(outbox):
 def test_a_relay_killed_at_each_step_loses_nothing_and_keeps_the_order(outbox, step):
     environ = {"IPX_RELAY_BATCH_RECORDS": "50"}
     outbox.fill(200)
-    assert relay(outbox.exchange, **environ, IPX_FAULT_AT=f"{step}:2").ends_within(30) == EXIT_STATUS
+    assert relay(outbox.exchange, **environ, IPX_FAULT_AT=f"{step}:2").wait_end(30) == EXIT_STATUS
     outbox.fill(100)
     worker = relay(outbox.exchange, **environ)
     pause_until(lambda: outbox.left() == 0, within_s=20, what="the outbox is empty")
@@ -157,7 +157,7 @@ def test_published_rows_are_pruned_and_rows_that_wait_never(outbox):
     worker.stop()
     outbox.fill(10)
     again = relay(outbox.exchange, IPX_RELAY_KEEP_S="0", IPX_FAULT_AT="relay.before_produce")
-    assert again.ends_within(30) == EXIT_STATUS
+    assert again.wait_end(30) == EXIT_STATUS
     assert outbox.left() == 10
     last = relay(outbox.exchange, IPX_RELAY_KEEP_S="0")
     pause_until(lambda: outbox.left() == 0 and outbox.rows() <= 10, within_s=20, what="pruned")

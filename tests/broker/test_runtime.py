@@ -35,7 +35,7 @@ def test_a_worker_killed_at_each_step_under_load_has_the_effects_of_an_undisturb
         for step in STEPS:
             before = rig.folded()
             worker = rig.start(IPX_FAULT_AT=f"{step}:3")
-            assert worker.ends_within(30) == EXIT_STATUS, f"the worker did not die at {step}"
+            assert worker.wait_end(30) == EXIT_STATUS, f"the worker did not die at {step}"
             assert rig.folded() > before, f"nothing was done before {step}"
     finally:
         load.set()
@@ -131,7 +131,7 @@ def test_a_log_that_lacks_an_entry_stops_the_room_and_nothing_after_it_is_folded
     said = rig.said(10, subjects=1)
     rig.writer.write(said)
     worker = rig.start()
-    assert worker.ends_within(40) == 1
+    assert worker.wait_end(40) == 1
     assert "corrupt" in worker.log.read_text()
     assert rig.folded() == 40
     rig.check()
@@ -142,7 +142,7 @@ def test_a_tick_killed_at_each_step_is_a_tick_once(rig):
     late = {"COUNTING_TICK_MS": "1", "IPX_ROOM_TICK_S": "0.3", "IPX_ROOM_GRACE_S": "0"}
     for step in ("room.tick.load", "room.tick.store", "room.tick.commit"):
         worker = rig.start(**late, IPX_FAULT_AT=step)
-        assert worker.ends_within(30) == EXIT_STATUS, f"the worker did not die at {step}"
+        assert worker.wait_end(30) == EXIT_STATUS, f"the worker did not die at {step}"
     with rig.running(**late):
         pause_until(
             lambda: rig.query("select count(*)::int from counting.state where (state->>'ticked')::int = 1") == [(40,)],
