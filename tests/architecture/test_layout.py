@@ -7,6 +7,7 @@ import csv
 import re
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def test_the_top_level_is_the_fixed_one() -> None:
 def test_every_top_folder_says_its_design() -> None:
     missing = [folder for folder in sorted(TOP_LEVEL) if not (ROOT / folder / "DESIGN.md").is_file()]
     assert missing == []
+
+
+def test_every_room_stands_in_every_contract_about_rooms() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = [layer.split(" | ") for contract in contracts for layer in contract.get("layers", ())]
+    packages = {f"services.{p.parent.name}" for p in sources() if p.parts[-3] == "services" and p.name == "__init__.py"}
+    assert packages - {name for layer in layers for name in layer} == set()
+    rooms = next(set(layer) for layer in layers if len(layer) > 1)
+    lists = ("source_modules", "forbidden_modules", "modules")
+    named = {c["name"]: {name for one in lists for name in c.get(one, ())} for c in contracts}
+    lacking = {contract: rooms - names for contract, names in named.items() if names & rooms and rooms - names}
+    assert lacking == {}
 
 
 def test_no_module_is_named_after_nothing() -> None:
