@@ -6,16 +6,15 @@ products), with the codes of that city's own lists (``connectors/cities/…/code
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 from services.demo.hand_over import MOVE, Turn, format_time, parse_time
 from services.kernel.data import ROOT_DIR
+from services.kernel.document_fields import read_document
 from services.kernel.errors import BadSettings
 
 CITIES_DIR: Final = ROOT_DIR / "connectors" / "cities"
@@ -169,16 +168,9 @@ class Forms:
 def code_lists(dialect: str) -> Mapping[str, Mapping[str, str]]:
     """The code lists of a city: its own code to the exchange's word. Blocks on the disk; ``BadSettings`` when there are none."""
     folder = CITIES_DIR / dialect
-    try:
-        based_on = _read(folder / "city.toml").get("based_on")
-        own = _read(folder / "codes.toml") if (folder / "codes.toml").is_file() else {}
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"the code lists of {dialect}: {error}") from error
+    based_on = read_document(folder / "city.toml").get("based_on")
+    own = read_document(folder / "codes.toml") if (folder / "codes.toml").is_file() else {}
     return {**(code_lists(str(based_on)) if based_on else {}), **own}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text("utf-8"))
 
 
 def _put(document: dict[str, Any], place: str, value: Any) -> None:

@@ -8,16 +8,15 @@ be true once it is done. Fields are named as the exchange names them; what an of
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from services.demo.scenario import SCENARIOS_DIR
+from services.demo.scenario import SCENARIOS_DIR, named_files, participant
+from services.kernel import document_fields as fields
 from services.kernel.errors import BadSettings
-from services.kernel.parties import check_participant
 
 TRANSFERS_DIR: Final = SCENARIOS_DIR / "transfers"
 OPEN, MOVE, CLOCK, CALENDAR = "open", "move", "clock", "calendar"
@@ -116,31 +115,23 @@ class HandOver:
 
 def load_hand_overs(directory: Path = TRANSFERS_DIR, names: Iterable[str] = ()) -> tuple[HandOver, ...]:
     """Every file of a directory, in order of its name, or those named; ``BadSettings`` says what is wrong. Blocks on the disk."""
-    known = {path.stem.partition("-")[2] or path.stem: path for path in sorted(directory.glob("*.toml"))}
-    wanted = tuple(names) or tuple(known)
-    strange = [name for name in wanted if name not in known]
-    if strange:
-        raise BadSettings(f"no case {', '.join(strange)} in {directory.name}; there are {', '.join(known)}")
-    return tuple(read_hand_over(name, known[name]) for name in wanted)
+    return tuple(read_hand_over(name, path) for name, path in named_files(directory, names).items())
 
 
 def read_hand_over(name: str, path: Path) -> HandOver:
     """One file, checked: every step is of a known kind, times go forward, every expectation says one thing of an opened case."""
     where = path.name
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{where}: {error}") from error
-    _only(document, _SCENARIO_KEYS, where)
+    document = fields.read_document(path)
+    fields.only(document, _SCENARIO_KEYS, where)
     rows, real_time = document.get("step", ()), document.get("real_time", False) is True
     story = HandOver(
         name=name,
-        title_zh=_text(document, "title_zh", where),
-        title_en=_text(document, "title_en", where),
-        source=_text(document, "source", where),
+        title_zh=fields.text(document, "title_zh", where),
+        title_en=fields.text(document, "title_en", where),
+        source=fields.text(document, "source", where),
         dates=str(document.get("dates", "")),
-        story_zh=_text(document, "story_zh", where).strip(),
-        story_en=_text(document, "story_en", where).strip(),
+        story_zh=fields.text(document, "story_zh", where).strip(),
+        story_en=fields.text(document, "story_en", where).strip(),
         real_time=real_time,
         turns=tuple(
             _turn(row, path.parent, f"{where}, step {number}", dated=not real_time)
@@ -182,27 +173,25 @@ def parse_span(text: str) -> int:
 
 
 def _turn(row: Mapping[str, Any], directory: Path, where: str, *, dated: bool) -> Turn:
-    _only(row, _STEP_KEYS, where)
-    do = _text(row, "do", where)
-    if do not in _STEPS:
-        raise BadSettings(f"{where}: do is one of {', '.join(_STEPS)}, not {do!r}")
+    fields.only(row, _STEP_KEYS, where)
+    do = fields.one_of(row, "do", _STEPS, where)
     acts = do in (OPEN, MOVE)
-    case = _text(row, "case", where) if acts else str(row.get("case", ""))
+    case = fields.text(row, "case", where) if acts else str(row.get("case", ""))
     return Turn(
         do=do,
         case=case,
-        by=_participant(_text(row, "by", where), where) if acts else "",
+        by=participant(row.get("by"), f"{where}, by") if acts else "",
         at_ms=_time(row, "at", where),
-        kind=_text(row, "kind", where) if do == OPEN else str(row.get("kind", "")),
-        move=_text(row, "move", where) if do == MOVE else "",
-        to=tuple(_participant(one, where) for one in row.get("to", ())),
-        joins=tuple(_participant(one, where) for one in row.get("joins", ())),
+        kind=fields.text(row, "kind", where) if do == OPEN else str(row.get("kind", "")),
+        move=fields.text(row, "move", where) if do == MOVE else "",
+        to=tuple(participant(one, where) for one in row.get("to", ())),
+        joins=tuple(participant(one, where) for one in row.get("joins", ())),
         happened_ms=_time(row, "happened", where),
         ahead_ms=_span(row, "ahead", where) or 0,
-        file=directory / _text(row, "file", where) if do == CALENDAR else None,
+        file=directory / fields.text(row, "file", where) if do == CALENDAR else None,
         says=dict(row.get("says", {})),
-        zh=_text(row, "zh", where),
-        en=_text(row, "en", where),
+        zh=fields.text(row, "zh", where),
+        en=fields.text(row, "en", where),
         expected=tuple(
             _expected({"case": case, **one}, f"{where}, expectation {number}", dated=dated)
             for number, one in enumerate(row.get("expect", ()), start=1)
@@ -211,7 +200,7 @@ def _turn(row: Mapping[str, Any], directory: Path, where: str, *, dated: bool) -
 
 
 def _expected(row: Mapping[str, Any], where: str, *, dated: bool) -> Expected:
-    _only(row, _EXPECT_KEYS, where)
+    fields.only(row, _EXPECT_KEYS, where)
     said = [fact for fact in _FACTS if fact in row]
     if len(said) != 1:
         raise BadSettings(f"{where}: says one of {', '.join(_FACTS)}, not {', '.join(said) or 'nothing'}")
@@ -222,9 +211,9 @@ def _expected(row: Mapping[str, Any], where: str, *, dated: bool) -> Expected:
         raise BadSettings(f"{where}: a clock has an end (due), unless it stands still")
     must_act, to = row.get("must_act"), row.get("to")
     return Expected(
-        case=_text(row, "case", where),
+        case=fields.text(row, "case", where),
         fact=fact,
-        word=_text(row, fact, where),
+        word=fields.text(row, fact, where),
         clock=row.get("clock"),
         due_ms=_time(row, "due", where),
         late_by_ms=_span(row, "late_by", where),
@@ -232,7 +221,7 @@ def _expected(row: Mapping[str, Any], where: str, *, dated: bool) -> Expected:
         provisional=row.get("provisional", False if dated else None),
         advisory=row.get("advisory", False) is True,
         must_act=None if must_act is None else tuple(must_act),
-        to=None if to is None else tuple(_participant(one, where) for one in to),
+        to=None if to is None else tuple(participant(one, where) for one in to),
         outsiders=row.get("outsiders"),
         zh=str(row.get("zh", "")),
         en=str(row.get("en", "")),
@@ -262,33 +251,13 @@ def _check(story: HandOver, where: str) -> None:
 
 def _time(row: Mapping[str, Any], key: str, where: str) -> int | None:
     try:
-        return parse_time(_text(row, key, where)) if key in row else None
+        return parse_time(fields.text(row, key, where)) if key in row else None
     except ValueError as error:
         raise BadSettings(f"{where}, {key}: {error}") from error
 
 
 def _span(row: Mapping[str, Any], key: str, where: str) -> int | None:
     try:
-        return parse_span(_text(row, key, where)) if key in row else None
+        return parse_span(fields.text(row, key, where)) if key in row else None
     except ValueError as error:
         raise BadSettings(f"{where}, {key}: {error}") from error
-
-
-def _participant(text: Any, where: str) -> str:
-    problem = check_participant(str(text))
-    if problem is not None:
-        raise BadSettings(f"{where}: expected {problem.expected}, not {text!r}")
-    return str(text)
-
-
-def _text(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str):
-        raise BadSettings(f"{where}: {key} is missing or not a text")
-    return value
-
-
-def _only(row: Mapping[str, Any], keys: frozenset[str], where: str) -> None:
-    unknown = sorted(set(row) - keys)
-    if unknown:
-        raise BadSettings(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(keys))}")

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import copy
 import csv
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+from services.kernel import document_fields as fields
 from services.kernel.data import DEPLOY_DIR
 from services.kernel.errors import BadSettings
 from services.kernel.parties import check_participant
@@ -112,29 +112,34 @@ def load_scenarios(directory: Path = SCENARIOS_DIR, names: Iterable[str] = ()) -
 
     Blocks on the disk.
     """
+    return tuple(read_scenario(name, path) for name, path in named_files(directory, names).items())
+
+
+def named_files(directory: Path, names: Iterable[str]) -> dict[str, Path]:
+    """The files of a directory by their names without the number before it: those named, else all in their order.
+
+    ``BadSettings`` for a name that no file has, and for a directory without files.
+    """
     known = {path.stem.partition("-")[2] or path.stem: path for path in sorted(directory.glob("*.toml"))}
     wanted = tuple(names) or tuple(known)
     strange = [name for name in wanted if name not in known]
     if strange or not known:
-        raise BadSettings(f"no scenario {', '.join(strange)} in {directory.name}; there are {', '.join(known)}")
-    return tuple(read_scenario(name, known[name]) for name in wanted)
+        raise BadSettings(f"no case {', '.join(strange)} in {directory.name}; there are {', '.join(known)}")
+    return {name: known[name] for name in wanted}
 
 
 def read_scenario(name: str, path: Path) -> Scenario:
     """One file, checked: every step and end is of a known kind and speaks of a clue that was reported before."""
     where = path.name
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise BadSettings(f"{where}: {error}") from error
-    _only(document, _SCENARIO_KEYS, where)
+    document = fields.read_document(path)
+    fields.only(document, _SCENARIO_KEYS, where)
     scenario = Scenario(
         name=name,
-        title_zh=_text(document, "title_zh", where),
-        title_en=_text(document, "title_en", where),
-        source=_text(document, "source", where),
-        story_zh=_text(document, "story_zh", where).strip(),
-        story_en=_text(document, "story_en", where).strip(),
+        title_zh=fields.text(document, "title_zh", where),
+        title_en=fields.text(document, "title_en", where),
+        source=fields.text(document, "source", where),
+        story_zh=fields.text(document, "story_zh", where).strip(),
+        story_en=fields.text(document, "story_en", where).strip(),
         alone=document.get("alone", False) is True,
         steps=tuple(
             _step(row, path.parent, f"{where}, step {number}")
@@ -147,20 +152,18 @@ def read_scenario(name: str, path: Path) -> Scenario:
 
 
 def _step(row: Mapping[str, Any], directory: Path, where: str) -> Step:
-    _only(row, _STEP_KEYS, where)
-    do = _text(row, "do", where)
-    if do not in (REPORT, TROUBLE, *MOVES):
-        raise BadSettings(f"{where}: do is one of {', '.join((REPORT, TROUBLE, *MOVES))}, not {do!r}")
-    at = _participant(row, "at", where)
-    clue = "" if do == TROUBLE else _text(row, "clue", where)
+    fields.only(row, _STEP_KEYS, where)
+    do = fields.one_of(row, "do", (REPORT, TROUBLE, *MOVES), where)
+    at = participant(row.get("at"), f"{where}, at")
+    clue = "" if do == TROUBLE else fields.text(row, "clue", where)
     after = row.get("after")
     form = dict(row.get("form", {}))
     return Step(
         at=at,
         do=do,
         clue=clue,
-        zh=_text(row, "zh", where),
-        en=_text(row, "en", where),
+        zh=fields.text(row, "zh", where),
+        en=fields.text(row, "en", where),
         forms=_rows(directory / row["rows"], form, where) if "rows" in row else (form,),
         after=None if after is None else _expectation({"clue": clue, "zh": "", "en": "", **after}, f"{where}, after"),
     )
@@ -204,14 +207,12 @@ def _opened(place: Any, part: str, fresh: Any) -> Any:
 
 
 def _expectation(row: Mapping[str, Any], where: str) -> Expectation:
-    _only(row, _EXPECT_KEYS, where)
-    end = _text(row, "end", where)
-    if end not in ENDS:
-        raise BadSettings(f"{where}: end is one of {', '.join(ENDS)}, not {end!r}")
+    fields.only(row, _EXPECT_KEYS, where)
+    end = fields.one_of(row, "end", ENDS, where)
     return Expectation(
-        clue=_text(row, "clue", where),
+        clue=fields.text(row, "clue", where),
         end=end,
-        by=_participant(row, "by", where) if "by" in row else None,
+        by=participant(row["by"], f"{where}, by") if "by" in row else None,
         code=row.get("code"),
         count=row.get("count"),
         text=row.get("text"),
@@ -232,22 +233,9 @@ def _check(scenario: Scenario, where: str) -> None:
         raise BadSettings(f"{where}: {blind[0]} needs by (whose system) and text (what is looked for)")
 
 
-def _participant(row: Mapping[str, Any], key: str, where: str) -> str:
-    text = _text(row, key, where)
-    problem = check_participant(text)
+def participant(value: object, where: str) -> str:
+    """The id of a participant. ``BadSettings``, naming the place, when it is of another form."""
+    problem = check_participant(str(value))
     if problem is not None:
-        raise BadSettings(f"{where}: {key} is {problem.expected}, not {text!r}")
-    return text
-
-
-def _text(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str):
-        raise BadSettings(f"{where}: {key} is missing or not a text")
-    return value
-
-
-def _only(row: Mapping[str, Any], keys: frozenset[str], where: str) -> None:
-    unknown = sorted(set(row) - keys)
-    if unknown:
-        raise BadSettings(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(keys))}")
+        raise BadSettings(f"{where}: expected {problem.expected}, not {value!r}")
+    return str(value)

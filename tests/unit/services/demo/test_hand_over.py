@@ -97,9 +97,9 @@ def test_a_file_is_read_as_it_is_written(tmp_path: Path) -> None:
         ('is = "running"\n', "", "says one of"),
         ('is = "running"', 'is = "running"\nstate = "requested"', "says one of"),
         ('by = "340100.market_regulator"', 'by = "Hefei"', "expected"),
-        ('zh = "请求"', 'colour = "red"', "unknown key 'colour'"),
+        ('zh = "请求"', 'colour = "red"', "unknown key colour"),
         ('story_en = "story"', 'story_en = "story"\nreal_time = true', "names no time"),
-        ('title_zh = "标题"', "title_zh = 1", "title_zh is missing"),
+        ('title_zh = "标题"', "title_zh = 1", "title_zh must be a text"),
     ],
 )
 def test_what_does_not_hang_together_is_refused_with_its_place(tmp_path: Path, old: str, new: str, says: str) -> None:
