@@ -16,7 +16,7 @@ told, has an answer.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from services.kernel.calendar import Calendar
@@ -165,7 +165,7 @@ def _stricter(run: Course, rule: ClockRule, calendar: Calendar) -> int | None:
     """The end of a term in hours by the other reading: from the moment itself, not from the next hour (domain 4.1)."""
     if rule.start != "next_hour" or run.end is None:
         return None
-    return _read_as(run, replace(counting_of(rule), start="exact_moment"), calendar)
+    return _read_as(run, Counting(rule.unit, "exact_moment", rule.last_day), calendar)
 
 
 def _second_reading(run: Course, rule: ClockRule, calendar: Calendar) -> int | None:
