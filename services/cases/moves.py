@@ -55,7 +55,7 @@ def moved(case: Case, said: Said, body: TransferMoved, around: Around) -> Case |
         if isinstance(fact, Refusal):
             return fact
         return _untold(case, said, around.registry) or _after(case, said, fact, case.state, case.parts)
-    return _made(case, said, body, move, around)
+    return _not_yours(kind, move, roles) or _made(case, said, body, move, around)  # (8)
 
 
 def opened_again(case: Case, said: Said, around: Around) -> Refusal:
@@ -67,8 +67,7 @@ def opened_again(case: Case, said: Said, around: Around) -> Refusal:
 def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Around) -> Case | Refusal:
     kind = around.tables.kinds[case.kind]
     refusal = (
-        _not_yours(case, kind, said, move)  # (8)
-        or _wrong_state(case, kind, move)  # (9)
+        _wrong_state(case, kind, move)  # (9)
         or _incomplete(body, move)  # (10)
         or _untold(case, said, around.registry)  # (11)
     )
@@ -85,6 +84,7 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
         return refusal
     happened = happened_ms(case, said, body)
     told = moments_told(move.tells, said, happened, body.result)
+    parts = _parts_after(case.parts, taking, move)
     fact = Fact(
         event=said.event,
         source=said.source,
@@ -93,11 +93,10 @@ def _made(case: Case, said: Said, body: TransferMoved, move: Move, around: Aroun
         admitted_ms=said.admitted_ms,
         moments=tuple(_not_before_the_duty(case, kind, moment, around.rules) for moment in told),
         scope=next((each.rule for each in move.tells if each.rule), None),
+        joined=tuple(part for part in parts if part not in case.parts),
+        left=tuple(part for part in case.parts if part not in parts),
     )
-    parts = _parts_after(case.parts, taking, move)
-    joined = tuple(part for part in parts if part not in case.parts)
-    left = tuple(part for part in case.parts if part not in parts)
-    after = _after(case, said, replace(fact, joined=joined, left=left), move.to or case.state, parts)
+    after = _after(case, said, fact, move.to or case.state, parts)
     return no_slot(case, after, kind, around.rules) or after  # (15)
 
 
@@ -163,11 +162,11 @@ def _full(case: Case, kind: Kind, move: Move | None) -> Refusal | None:
     return Refusal(rules.CASE_FULL, f"{MOST_FACTS:,}", f"{MOST_FACTS:,}") if is_full(case, kind, move) else None
 
 
-def _not_yours(case: Case, kind: Kind, said: Said, move: Move) -> Refusal | None:
-    if not set(move.by).isdisjoint(roles_for(case, said.source)):
+def _not_yours(kind: Kind, move: Move, roles: tuple[str, ...]) -> Refusal | None:
+    if not set(move.by).isdisjoint(roles):
         return None
-    roles = [kind.role(role) for role in move.by]
-    return Words(tuple(role.zh for role in roles), tuple(role.en for role in roles)).of(rules.NOT_YOURS)
+    makers = [kind.role(role) for role in move.by]
+    return Words(tuple(role.zh for role in makers), tuple(role.en for role in makers)).of(rules.NOT_YOURS)
 
 
 def _wrong_state(case: Case, kind: Kind, move: Move) -> Refusal | None:
