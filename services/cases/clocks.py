@@ -63,57 +63,36 @@ def _due(clock: Clock) -> int | None:
 
 def ripened(case: Case, at_ms: int, around: Around) -> Changed:
     """The clocks at a tick, and what it tells: a warning or an end of each clock that is due by then. Nothing a second time."""
-    if all((due := _due(clock)) is None or due > at_ms for clock in case.clocks):
-        return case.clocks, ()
-    kind = around.tables.kinds[case.kind]
     clocks: list[Clock] = []
     changes: list[ClockChange] = []
     for clock in case.clocks:
         due = _due(clock)
         if due is None or due > at_ms:
             clocks.append(clock)
-            continue
-        one = _instance(case, kind, clock, around)
-        if one is None:
-            gone = _without_instance(case, kind, clock, around, at_ms)
-            clocks.append(gone.clock)
-            changes.append(gone)
-            continue
-        judged = verdict(one.rule, one.moments, around.registry.calendar, at_ms)
-        what: What = "expired" if clock.due_at is not None and clock.due_at < at_ms else "warned"
-        after = replace(clock, warned=True, told_state="expired" if what == "expired" else clock.told_state)
-        clocks.append(after)
-        changes.append(
-            ClockChange(
-                what=what,
-                clock=after,
-                before=clock,
-                verdict=judged,
-                actors=actors_of(case, kind, one.rule, judged),
-                why=None,
-                grounds=(),
-                cause=clock.since,
-                ordinal=_tick_ordinal(kind, one.rule.id, one.number, what),
-                time_ms=at_ms,
-            )
-        )
+        else:
+            changes.append(_ticked(case, clock, around, at_ms))
+            clocks.append(changes[-1].clock)
     return tuple(clocks), tuple(changes)
 
 
-def _without_instance(case: Case, kind: Kind, clock: Clock, around: Around, at_ms: int) -> ClockChange:
-    """A stored clock that the moments do not give: closed, so that no tick comes back to it for ever."""
-    rule = around.rules.versions(clock.rule)[-1]
-    judged = verdict(rule, (), around.registry.calendar, at_ms)
+def _ticked(case: Case, clock: Clock, around: Around, at_ms: int) -> ClockChange:
+    what: What = "expired" if clock.due_at is not None and clock.due_at < at_ms else "warned"
+    kind = around.tables.kinds[case.kind]
+    one = _instance(case, kind, clock, around)
+    if one is None:  # closed, so that no tick comes back to it for ever
+        place = _tick_ordinal(kind, clock.rule, clock.number, "expired")
+        return _gone(case, clock, around, clock.since, place, at_ms)
+    judged = verdict(one.rule, one.moments, around.registry.calendar, at_ms)
     return ClockChange(
-        what="moved",
-        clock=replace(clock, told_state=judged.state, due_at=None, warn_at=None, provisional=False),
+        what=what,
+        clock=replace(clock, warned=True, told_state="expired" if what == "expired" else clock.told_state),
         before=clock,
         verdict=judged,
-        actors=actors_of(case, kind, rule, judged),
-        why="late_entry",
+        actors=actors_of(case, kind, one.rule, judged),
+        why=None,
         grounds=(),
         cause=clock.since,
-        ordinal=_tick_ordinal(kind, rule.id, clock.number, "expired"),
+        ordinal=_tick_ordinal(kind, clock.rule, clock.number, what),
         time_ms=at_ms,
     )
 
@@ -166,7 +145,8 @@ def recomputed(
             continue
         found = instances_of(case_after, kind, rule, around.rules)
         clocks += _of_a_rule(known, found, entry, all_open, changes)
-        changes += [_vanished(clock, entry, around, len(changes) + n) for n, clock in enumerate(known[len(found) :])]
+        for clock in known[len(found) :]:
+            changes.append(_gone(case_after, clock, around, cause, len(changes), now_ms))
     return tuple(clocks), tuple(changes)
 
 
@@ -306,20 +286,19 @@ def _grounds(one: Instance) -> tuple[str, ...]:
     return still[-1].grounds if still else ()
 
 
-def _vanished(clock: Clock, entry: _Entry, around: Around, ordinal: int) -> ClockChange:
-    """A clock that the moments no longer give, since one entered late has its trigger under another version of the rule."""
-    rule = around.rules.versions(clock.rule)[-1]
-    judged = verdict(rule, (), entry.calendar, entry.now_ms)
-    after = replace(clock, since=entry.cause, told_state=judged.state, due_at=None, warn_at=None, provisional=False)
+def _gone(case: Case, clock: Clock, around: Around, cause: str, ordinal: int, now_ms: int) -> ClockChange:
+    """A stored clock that the moments no longer give, since one entered late has its trigger under another version of the rule."""
+    kind, rule = around.tables.kinds[case.kind], around.rules.versions(clock.rule)[-1]
+    judged = verdict(rule, (), around.registry.calendar, now_ms)
     return ClockChange(
         what="moved",
-        clock=after,
+        clock=replace(clock, since=cause, told_state=judged.state, due_at=None, warn_at=None, provisional=False),
         before=clock,
         verdict=judged,
-        actors=actors_of(entry.case, entry.kind, rule, judged),
+        actors=actors_of(case, kind, rule, judged),
         why="late_entry",
         grounds=(),
-        cause=entry.cause,
+        cause=cause,
         ordinal=ordinal,
-        time_ms=entry.now_ms,
+        time_ms=now_ms,
     )
