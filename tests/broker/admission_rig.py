@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,8 +65,8 @@ copy_disclose = []
 """
 
 
-def write_data(directory: Path) -> Path:
-    """The data of the small exchange: participants and one agreement."""
+def write_data(directory: Path, parts: Sequence[str] = PARTS) -> Path:
+    """The data of the small exchange: organs, parts of the exchange and one agreement."""
     directory.mkdir(parents=True, exist_ok=True)
     rows = [
         f'{{ id = "{name}", name_zh = "机关{name}", name_en = "Organ {name}", division = "{name[:6]}", '
@@ -75,7 +75,7 @@ def write_data(directory: Path) -> Path:
     ]
     rows += [
         f'{{ id = "{name}", name_zh = "{name}", name_en = "{name}", organ_type = "exchange", level = "exchange" }}'
-        for name in PARTS
+        for name in parts
     ]
     (directory / "participants.toml").write_text("participants = [\n" + ",\n".join(rows) + "\n]\n", "utf-8")
     (directory / "delta.toml").write_text(_AGREEMENT_TOML, "utf-8")

@@ -12,7 +12,7 @@ from typing import Any
 from confluent_kafka import Producer
 
 from services.events.receipt import Committed, Delivered
-from tests.broker.admission_rig import CLOCK, HANGZHOU, Record, Rig, initialised, write_data
+from tests.broker.admission_rig import CLOCK, HANGZHOU, PARTS, Record, Rig, initialised, write_data
 from tests.broker.room_rig import Worker, free_port, pause_until, readyz
 from tests.conftest import TestExchange
 
@@ -127,13 +127,7 @@ class Whole:
 @contextmanager
 def whole(exchange: TestExchange) -> Iterator[Whole]:
     """The exchange founded, with limits of some seconds, everything of it running."""
-    data = write_data(exchange.state_dir / "data")
-    participants = (data / "participants.toml").read_text("utf-8")
-    ledger = (
-        '{ id = "exchange.ledger", name_zh = "账本", name_en = "Ledger", organ_type = "exchange", level = "exchange" }'
-    )
-    if "exchange.ledger" not in participants:
-        (data / "participants.toml").write_text(participants.replace("\n]\n", f",\n{ledger}\n]\n"), "utf-8")
+    data = write_data(exchange.state_dir / "data", (*PARTS, "exchange.ledger"))
     agreement = (data / "delta.toml").read_text("utf-8")
     limits = f"routed = true\ndelivered_within_s = {LIMIT_S}\ncommitted_within_s = {2 * LIMIT_S}"
     (data / "delta.toml").write_text(agreement.replace("routed = true", limits), "utf-8")

@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,10 @@ from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_instant, parse_instant
 from services.runtime.moved_clock import MovedClock, write_offset
 from tests.broker.admission_rig import HANGZHOU, NANJING, RELEASED, ROOT, Record, Rig, initialised
-from tests.broker.running import Running
+from tests.broker.admitted_cases import AGREEMENT, CaseRig, Relay, Room, write_case_data
 from tests.broker.waiting import wait_until
 
 YEAR_END = parse_instant("2026-12-28T02:00:00.000Z")
-AGREEMENT = "assistance@1"
-PARTS = ("operator", "admission", "receipts", "transfers")
 CASES = 5
 BEFORE, AFTER = "2027-01-18T15:59:59.999Z", "2027-01-19T15:59:59.999Z"
 LATER = "2027-01-20T15:59:59.999Z"
@@ -51,46 +48,10 @@ first = 2027-01-{first}
 last = 2027-01-{last}
 working = []
 """
-AGREEMENT_TOML = f"""
-id = "assistance"
-version = 1
-title_zh = "试验协议"
-title_en = "Trial agreement"
-status = "in_force"
-valid_from = 2020-01-01T00:00:00+08:00
-members = ["320000", "330000"]
-signatories = ["{NANJING}", "{HANGZHOU}"]
-
-[[flows]]
-types = ["cn.ipx.transfer.TransferOpened", "cn.ipx.transfer.TransferMoved"]
-from = ["market_regulator"]
-to = ["market_regulator"]
-"""
 
 
-class Room(Running):
-    """The transfers room."""
-
-    argv = ("room", "run", "transfers")
-
-
-class Relay(Running):
-    """The relay of the rooms' outboxes."""
-
-    argv = ("relay", "run")
-
-
-@dataclass
-class Scene:
-    """A founded exchange of two bureaus at the end of 2026, with the parts that fold and tell cases."""
-
-    rig: Rig
-    processes: list[Running] = field(default_factory=list)
-
-    def start(self, part: type[Running]) -> Running:
-        made = part(self.rig.exchange)
-        self.processes.append(made)
-        return made.wait_ready()
+class Scene(CaseRig):
+    """A founded exchange at the end of 2026."""
 
     def calendar(self, *argv: str, wait_s: str = "60") -> subprocess.CompletedProcess[str]:
         environ = {**self.rig.exchange.environ, "IPX_MEMBERS_WAIT_S": wait_s}
@@ -145,32 +106,11 @@ class Scene:
     def wait_moved(self, expected: dict[tuple[str, str], int]) -> None:
         wait_until(lambda: self.moved() == expected, 60, lambda: (self.moved(), self.ends()))
 
-    def ends(self) -> str:
-        return "\n".join(process.end_of_log() for process in [*self.processes, *self.rig.processes])
-
-    def close(self) -> None:
-        for process in self.processes:
-            if process.process.poll() is None:
-                process.kill()
-        self.rig.close()
-
 
 @contextmanager
 def founded(exchange: Any) -> Iterator[Scene]:
-    data, years = exchange.state_dir / "data", exchange.state_dir / "calendars"
-    data.mkdir()
+    data, years = write_case_data(exchange.state_dir / "data"), exchange.state_dir / "calendars"
     years.mkdir()
-    rows = [
-        f'{{ id = "{name}", name_zh = "{name}", name_en = "{name}", division = "{name[:6]}", organ_type = "market_regulator", '
-        'level = "prefecture" }'
-        for name in (NANJING, HANGZHOU)
-    ]
-    rows += [
-        f'{{ id = "exchange.{name}", name_zh = "{name}", name_en = "{name}", organ_type = "exchange", level = "exchange" }}'
-        for name in PARTS
-    ]
-    (data / "participants.toml").write_text("participants = [\n" + ",\n".join(rows) + "\n]\n", "utf-8")
-    (data / "assistance.toml").write_text(AGREEMENT_TOML, "utf-8")
     for shipped in (SCHEMAS_DIR / "codes" / "calendars").glob("*.toml"):
         if int(shipped.stem) <= 2026:
             shutil.copy(shipped, years)

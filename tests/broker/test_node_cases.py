@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from services.kernel.instants import format_instant
-from tests.broker.admission_rig import CLOCK, HANGZHOU, NANJING, POLICE, Rig, initialised, write_data
+from tests.broker.admission_rig import CLOCK, HANGZHOU, NANJING, POLICE, Rig, initialised
+from tests.broker.admitted_cases import write_case_data
 from tests.broker.audit_rig import QUICK, Whole
 from tests.broker.gateway_running import running_gateway
 from tests.broker.node_running import RunningCity, node_command, running_city, running_node
@@ -27,22 +28,6 @@ from tests.broker.room_rig import pause_until
 ROOT = Path(__file__).resolve().parents[2]
 REQUEST, REFERRAL = "TR-320100-2026-000041", "TR-330100-2026-000007"
 CHINA = timezone(timedelta(hours=8))
-AGREEMENT = """
-id = "statutory-transfers"
-version = 1
-title_zh = "移送"
-title_en = "transfers"
-status = "in_force"
-valid_from = 2020-01-01T00:00:00+08:00
-members = ["320000", "330000"]
-signatories = ["320100.market_regulator"]
-
-[[flows]]
-types = ["cn.ipx.transfer.TransferOpened", "cn.ipx.transfer.TransferMoved"]
-from = ["market_regulator", "police"]
-to = ["market_regulator", "police"]
-disclose = []
-"""
 
 
 @dataclass
@@ -78,15 +63,7 @@ class Played:
 @contextmanager
 def founded(exchange: Any) -> Iterator[Whole]:
     """The exchange with the transfers room; organs of two cities may hand cases to one another."""
-    data = write_data(exchange.state_dir / "data")
-    parts = [
-        f'{{ id = "exchange.{name}", name_zh = "{name}", name_en = "{name}", organ_type = "exchange", level = "exchange" }}'
-        for name in ("transfers", "ledger")
-    ]
-    participants = (data / "participants.toml").read_text("utf-8")
-    (data / "participants.toml").write_text(participants.replace("\n]\n", ",\n" + ",\n".join(parts) + "\n]\n"), "utf-8")
-    (data / "statutory-transfers.toml").write_text(AGREEMENT, "utf-8")
-    exchange.environ["IPX_MEMBERS_DATA_DIR"] = str(data)
+    exchange.environ["IPX_MEMBERS_DATA_DIR"] = str(write_case_data(exchange.state_dir / "data"))
     exchange.environ.update(QUICK)
     made = Whole(Rig(exchange, initialised(exchange)))
     try:

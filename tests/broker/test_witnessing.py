@@ -15,15 +15,13 @@ from services.codec.checkpoint import Checkpoint, parse_checkpoint
 from services.codec.keys import parse_private
 from services.codec.log_keys import LEDGER
 from services.codec.note import format_note, parse_note
-from services.codec.registry import SchemaRegistry
-from services.codec.released import register_all
 from services.codec.tiles import read_bundle
 from services.codec.tlog_policy import judge, parse_policy
 from services.events.receipt import SplitViewFound
 from services.ledger.files import LogFiles, write_files
 from services.ledger.growing import GrowingTree
 from services.ledger.signing import LogKey
-from tests.broker.admission_rig import HANGZHOU, NANJING, RELEASED, Rig, write_data
+from tests.broker.admission_rig import HANGZHOU, NANJING, PARTS, Rig, initialised, write_data
 from tests.broker.gateway_running import RunningGateway, running_gateway
 from tests.broker.node_running import RunningNode, running_node, until
 from tests.broker.room_rig import Worker
@@ -39,7 +37,6 @@ divisions = ["32"]
 name = "zhejiang"
 divisions = ["33"]
 """
-LEDGER_ROW = f'{{ id = "{LEDGER}", name_zh = "账本", name_en = "Ledger", organ_type = "exchange", level = "exchange" }}'
 
 
 @dataclass
@@ -99,21 +96,11 @@ class Exchange:
 def exchange(make_exchange: Any) -> Iterator[Exchange]:
     with ExitStack() as stack:
         made = stack.enter_context(make_exchange())
-        data = write_data(made.state_dir / "data")
-        participants = (data / "participants.toml").read_text("utf-8")
-        if LEDGER not in participants:
-            (data / "participants.toml").write_text(participants.replace("\n]\n", f",\n{LEDGER_ROW}\n]\n"), "utf-8")
+        data = write_data(made.state_dir / "data", (*PARTS, LEDGER))
         quorum = made.state_dir / "quorum.toml"
         quorum.write_text(QUORUM, "utf-8")
         made.environ.update(IPX_MEMBERS_DATA_DIR=str(data), IPX_LEDGER_WITNESSES_FILE=str(quorum))
-        registry = SchemaRegistry(made.settings.registry_url)
-        try:
-            ids = {one.type: one.schema_id for one in register_all(RELEASED, registry)}
-        finally:
-            registry.close()
-        done = made.ipx("members", "init", "--json", timeout_s=120)
-        assert done.returncode == 0, done.stderr
-        rig = Rig(made, ids)
+        rig = Rig(made, initialised(made))
         stack.callback(rig.close)
         rig.start().wait_ready()
         ledger = Worker(made, ("-m", "services", "ledger", "run"))
