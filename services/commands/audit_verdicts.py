@@ -12,8 +12,9 @@ from rich.console import Console
 
 from services.audit.verdicts import VerdictsReport, compute
 from services.commands.audit_source import as_document, open_source, print_findings, source_options
-from services.commands.case_options import Time, console, plain_table
+from services.commands.case_options import console, plain_table
 from services.commands.clock_question import shown_time
+from services.commands.times import Time
 from services.kernel.instants import format_instant
 
 

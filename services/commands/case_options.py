@@ -1,13 +1,13 @@
-"""What the commands that read cases and clocks share: the desk they read from, a time as an option, a page mark, and how a line is shown."""
+"""What the commands that read cases and clocks share: the desk they read from, options, a page and its mark, and how a line is shown."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -16,40 +16,67 @@ from rich.table import Table
 
 from services.codec.keys import parse_public
 from services.codec.released import load_released
-from services.commands.clock_question import TIME_FORM, Unanswerable, read_time
-from services.commands.clock_question import shown_time as shown_time
+from services.commands.times import Time
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
 from services.kernel.ports import Clock
 from services.members.follower import MembersFollower
+from services.members.registry import Registry
 from services.runtime.postgres import Database
 from services.runtime.settings import CommonSettings
 from services.runtime.shell import clock_of
 from services.runtime.topics import Topics
 from services.transfers.desk import CaseDesk, load_laws
-from services.transfers.listing import MAX_LIMIT
+from services.transfers.listing import MAX_LIMIT, organs_of
 
+F = TypeVar("F", bound=Callable[..., Any])
+Line = Mapping[str, Any]
 WIDTH = 160
 _MEMBERS_S = 30.0
-
-
-class Time(click.ParamType):
-    """A time in words, as milliseconds."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Reads it; a usage error on any other form."""
-        try:
-            return read_time(value)
-        except Unanswerable as why:
-            self.fail(f"{why.zh} {why.en}; {TIME_FORM}", param, ctx)
 
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 LIMIT = click.option(
     "--limit", type=click.IntRange(1, MAX_LIMIT), default=50, show_default=True, help="At most so many on a page."
 )
+
+
+def filters(organ_does: str) -> Callable[[F], F]:
+    """The filters of both lists; an organ that is asked for is one that ``organ_does`` something in what is listed."""
+    options = (
+        click.option("--overdue", is_flag=True, help="Only where somebody should have acted by now."),
+        click.option(
+            "--provisional", is_flag=True, help="Only with an end that no notice of the calendar has settled."
+        ),
+        click.option(
+            "--due-before", type=Time(), metavar="TIME", help="Only where a clock runs that ends before then."
+        ),
+        click.option(
+            "--city",
+            metavar="CODE",
+            help=f"Only where an organ of this division (GB/T 2260), or of one below it, {organ_does}.",
+        ),
+        click.option("--participant", metavar="ID", help=f"Only where this organ {organ_does}."),
+    )
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def wanted(registry: Registry, city: str | None, participant: str | None) -> tuple[str, ...] | None:
+    """The participants that are asked for; None when any will do. A usage error for one that nobody knows."""
+    if participant is not None and registry.participant(participant) is None:
+        raise click.BadParameter("no such participant; see `ipx members list`", param_hint="--participant")
+    if city is None:
+        return None if participant is None else (participant,)
+    organs = organs_of(registry, city)
+    if not organs:
+        raise click.BadParameter("no participant is in that division", param_hint="--city")
+    return organs if participant is None else tuple(organ for organ in organs if organ == participant)
 
 
 @contextmanager
@@ -88,6 +115,19 @@ def parse_mark(text: str) -> tuple[int, str, str]:
     if not (isinstance(due, int) and isinstance(key, str) and isinstance(clock, str)):
         raise click.BadParameter("expected the word that a page ended with", param_hint="--after")
     return due, key, clock
+
+
+def show_page(
+    name: str, found: Sequence[Line], after: str | None, table_of: Callable[[Sequence[Line]], Table], *, as_json: bool
+) -> None:
+    """One page of a list: a table, or a JSON object with the lines under ``name``; and ``after`` while there may be more."""
+    if as_json:
+        click.echo(json.dumps({name: found, **({"after": after} if after else {})}, ensure_ascii=False))
+        return
+    screen = console()
+    screen.print(table_of(found) if found else "没有符合条件的记录 nothing of that kind")
+    if after:
+        screen.print(f"后续 more: --after {escape(after)}", highlight=False, soft_wrap=True)
 
 
 def organ_words(organ: Mapping[str, Any]) -> str:

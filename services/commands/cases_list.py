@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from services.commands.case_options import AS_JSON, LIMIT, Time, console, opened_desk, plain_table, shown_time
-from services.members.registry import Registry
-from services.transfers.listing import CaseQuery, organs_of
+from services.commands.case_options import AS_JSON, LIMIT, Line, filters, opened_desk, plain_table, show_page, wanted
+from services.commands.clock_question import shown_time
+from services.transfers.listing import CaseQuery
 
 
 @click.command("list")
-@click.option("--overdue", is_flag=True, help="Only with a clock by which somebody should have acted.")
-@click.option("--provisional", is_flag=True, help="Only with an end that no notice of the calendar has settled.")
-@click.option("--due-before", type=Time(), metavar="TIME", help="Only with a clock that runs and ends before then.")
-@click.option(
-    "--city", metavar="CODE", help="Only where an organ of this division (GB/T 2260), or of one below it, plays a part."
-)
-@click.option("--participant", metavar="ID", help="Only where this organ plays a part.")
+@filters("plays a part")
 @click.option("--kind", metavar="KIND", help="Only of this kind (schemas/codes/transfers.toml).")
 @click.option("--state", metavar="STATE", help="Only in this state of its kind.")
 @LIMIT
@@ -61,28 +53,10 @@ def command(
         )
         found = desk.cases(asked, clock.now_ms())
     last = found[-1]["case"] if len(found) == limit else None
-    if as_json:
-        click.echo(json.dumps({"cases": found, **({"after": last} if last else {})}, ensure_ascii=False))
-        return
-    screen = console()
-    screen.print(cases_table(found) if found else "没有案件 no such case")
-    if last:
-        screen.print(f"后续 more: --after {escape(last)}", highlight=False)
+    show_page("cases", found, last, cases_table, as_json=as_json)
 
 
-def wanted(registry: Registry, city: str | None, participant: str | None) -> tuple[str, ...] | None:
-    """The participants that are asked for; None when any will do. A usage error for one that nobody knows."""
-    if participant is not None and registry.participant(participant) is None:
-        raise click.BadParameter("no such participant; see `ipx members list`", param_hint="--participant")
-    if city is None:
-        return None if participant is None else (participant,)
-    organs = organs_of(registry, city)
-    if not organs:
-        raise click.BadParameter("no participant is in that division", param_hint="--city")
-    return organs if participant is None else tuple(organ for organ in organs if organ == participant)
-
-
-def cases_table(found: Iterable[Mapping[str, Any]]) -> Table:
+def cases_table(found: Iterable[Line]) -> Table:
     """The table of a page."""
     table = plain_table(
         "案件 case", "种类 kind", "状态 state", "逾期 overdue", "最早届满 due", "各方 parties", "标题 title"

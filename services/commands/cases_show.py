@@ -10,7 +10,9 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from services.commands.case_options import AS_JSON, Time, console, opened_desk, organ_words, plain_table, shown_time
+from services.commands.case_options import AS_JSON, console, opened_desk, organ_words, plain_table
+from services.commands.clock_question import shown_time
+from services.commands.times import Time
 from services.kernel.errors import Refused
 
 Document = Mapping[str, Any]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import click
 from rich.markup import escape
@@ -13,27 +11,22 @@ from rich.table import Table
 from services.commands.case_options import (
     AS_JSON,
     LIMIT,
-    Time,
-    console,
+    Line,
+    filters,
     format_mark,
     opened_desk,
     organ_words,
     parse_mark,
     plain_table,
-    shown_time,
+    show_page,
+    wanted,
 )
-from services.commands.cases_list import wanted
+from services.commands.clock_question import shown_time
 from services.transfers.listing import ClockQuery
 
 
 @click.command("list")
-@click.option("--overdue", is_flag=True, help="Only those by which somebody should have acted.")
-@click.option("--provisional", is_flag=True, help="Only with an end that no notice of the calendar has settled.")
-@click.option("--due-before", type=Time(), metavar="TIME", help="Only those that run and end before then.")
-@click.option(
-    "--city", metavar="CODE", help="Only where an organ of this division (GB/T 2260), or of one below it, must act."
-)
-@click.option("--participant", metavar="ID", help="Only where this organ must act.")
+@filters("must act")
 @click.option("--rule", metavar="RULE", help="Only of this rule (schemas/codes/clocks.toml).")
 @LIMIT
 @click.option("--after", metavar="MARK", help="Go on where the page before ended, by the word that it ended with.")
@@ -55,6 +48,7 @@ def command(
     """
     if overdue and due_before is not None:
         raise click.UsageError("--overdue has passed and --due-before is still running: ask for one of them")
+    place = None if after is None else parse_mark(after)
     with opened_desk() as (desk, clock):
         if rule is not None and not desk.laws.rules.versions(rule):
             raise click.BadParameter("no such rule; see schemas/codes/clocks.toml", param_hint="--rule")
@@ -64,21 +58,15 @@ def command(
             overdue=overdue,
             provisional=provisional,
             due_before=due_before,
-            after=None if after is None else parse_mark(after),
+            after=place,
             limit=limit,
         )
-        found, place = desk.clocks(asked, clock.now_ms())
-    more = format_mark(place) if place is not None and len(found) == limit else None
-    if as_json:
-        click.echo(json.dumps({"clocks": found, **({"after": more} if more else {})}, ensure_ascii=False))
-        return
-    screen = console()
-    screen.print(clocks_table(found) if found else "没有期限 no such clock")
-    if more:
-        screen.print(f"后续 more: --after {more}", highlight=False, soft_wrap=True)
+        found, last = desk.clocks(asked, clock.now_ms())
+    more = format_mark(last) if last is not None and len(found) == limit else None
+    show_page("clocks", found, more, clocks_table, as_json=as_json)
 
 
-def clocks_table(found: Iterable[Mapping[str, Any]]) -> Table:
+def clocks_table(found: Iterable[Line]) -> Table:
     """The table of a page."""
     table = plain_table("届满 due", "期限 clock", "状态 state", "办理 who acts", "案件 case", "事项 what")
     for line in found:

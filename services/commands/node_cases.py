@@ -13,17 +13,10 @@ from rich.table import Table
 from connectors.node import case_report, report
 from connectors.node.casebook import Casebook, load_laws
 from connectors.node.config import load_config, read_root_key
-from services.commands.clock_question import TIME_FORM, Unanswerable, read_time
+from services.commands.times import Time
 from services.kernel.instants import format_instant
 from services.runtime.settings import CommonSettings
 from services.runtime.shell import clock_of
-
-
-def _at(_context: click.Context, _option: click.Parameter, text: str | None) -> int | None:
-    try:
-        return None if text is None else read_time(text)
-    except Unanswerable as why:
-        raise click.BadParameter(f"{why.zh} {why.en}; {TIME_FORM}") from why
 
 
 @click.command("cases")
@@ -35,7 +28,7 @@ def _at(_context: click.Context, _option: click.Parameter, text: str | None) -> 
     help="The node's configuration, node.toml.",
 )
 @click.option("--case", help="Only this one: its subject, TR-… .")
-@click.option("--at", "asked_ms", callback=_at, metavar="TIME", help="Judge the clocks at this time; now unless given.")
+@click.option("--at", "asked_ms", type=Time(), metavar="TIME", help="Judge the clocks at this time; now unless given.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def cases(config_path: Path, case: str | None, asked_ms: int | None, as_json: bool) -> None:
     """Compute the cases from the node's own copies, and say where the exchange told otherwise. 自行计算的案件期限。

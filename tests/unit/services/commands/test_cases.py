@@ -15,7 +15,8 @@ from services.cases.lines import case_line, clock_line
 from services.cases.state import Case
 from services.cases.view import case_view
 from services.commands import cases_list, cases_show, clocks_list
-from services.commands.case_options import format_mark, parse_mark, shown_time
+from services.commands.case_options import format_mark, parse_mark
+from services.commands.clock_question import shown_time
 from services.kernel.errors import Refused
 from services.kernel.ports import SettableClock
 from services.transfers.desk import Laws
