@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 
 import pytest
 
 from services.platform.parts import EXCHANGE
 from services.platform.state import read_state
+from tests.broker.waiting import wait_until
 from tests.conftest import run_ipx
 
 PROCESSES = tuple(part.name for part in EXCHANGE)
@@ -61,10 +61,12 @@ def test_each_killed_process_is_back_at_its_port_and_ready(running):
     for name in PROCESSES:
         os.kill(before[name]["pid"], signal.SIGKILL)
 
-    until = time.monotonic() + BACK_WITHIN_S
-    while not _all_new(after := status(running), before):
-        assert time.monotonic() < until, after
-        time.sleep(1)
+    after = wait_until(
+        lambda: seen if _all_new(seen := status(running), before) else None,
+        BACK_WITHIN_S,
+        lambda: status(running),
+        every_s=1,  # each is a command, and takes from them what they need to come back
+    )
     for name in PROCESSES:
         assert after["parts"][name]["restarts"] == 1
         assert after["parts"][name]["port"] == before[name]["port"]

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
@@ -18,6 +17,7 @@ from services.platform.postgres import connect
 from services.runtime.settings import CommonSettings
 from services.runtime.topic_admin import apply_topics, open_admin
 from services.runtime.topics import Topics, load_topics
+from tests.broker.waiting import wait_until
 from tests.conftest import run_ipx
 
 BACK_WITHIN_S = 90
@@ -44,11 +44,9 @@ class OwnPlatform:
         return CommonSettings.load({"IPX_STATE_DIR": str(self.state_dir)})
 
     def wait_ready(self) -> dict:
-        until = time.monotonic() + BACK_WITHIN_S
-        while not (seen := self.status())["ready"]:
-            assert time.monotonic() < until, seen
-            time.sleep(0.2)
-        return seen
+        return wait_until(
+            lambda: seen if (seen := self.status())["ready"] else None, BACK_WITHIN_S, self.status, every_s=0.2
+        )
 
     def processes(self) -> list[psutil.Process]:
         return [p for p in psutil.process_iter() if str(self.state_dir) in " ".join(_command(p))]

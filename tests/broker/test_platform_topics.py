@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from confluent_kafka import Producer
@@ -14,16 +13,14 @@ from kafka.errors import KafkaError
 from services.kernel.errors import BadSettings
 from services.runtime.topic_admin import apply_topics, ensure_participant_topics, find_topics
 from services.runtime.topics import load_topics
+from tests.broker.waiting import wait_until
 
 WHO = "320100.market_regulator"
 
 
 def eventually(holds) -> None:
     """A broker tells a change a moment after it has accepted it."""
-    until = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    wait_until(holds, 10)
 
 
 def test_topics_are_as_the_table_says_and_applying_again_changes_nothing(exchange):

@@ -13,11 +13,13 @@ T = TypeVar("T")
 ASK_EVERY_S = 0.05
 
 
-def wait_until(holds: Callable[[], T], within_s: float, why: Callable[[], object] | str = "") -> T:
+def wait_until(
+    holds: Callable[[], T], within_s: float, why: Callable[[], object] | str = "", *, every_s: float = ASK_EVERY_S
+) -> T:
     """What ``holds`` gives as soon as it is true; fails with ``why``, asked only then, when it is not within the time."""
     deadline_s = time.monotonic() + within_s
     while not (found := holds()):
         if time.monotonic() >= deadline_s:
             raise AssertionError(f"not within {within_s} s: {why() if callable(why) else why}")
-        time.sleep(ASK_EVERY_S)
+        time.sleep(every_s)
     return found
