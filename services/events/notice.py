@@ -29,10 +29,8 @@ class ClockVerdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStarted:
-    """A clock runs from a moment of its case."""
-
-    TYPE: ClassVar[str] = "cn.ipx.notice.ClockStarted"
+class _OfClock:
+    """The first fields of every event of this family: which clock it is, and who must act. ``verdict`` is the last of each."""
 
     clock: str
     """``<rule>/<number>``: the number tells apart the clocks of one rule in one case, from 1."""
@@ -42,21 +40,24 @@ class ClockStarted:
     """Kind of the transfer (schemas/codes/transfers.toml)."""
     actors: tuple[str, ...] = ()
     """Participants that must act."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockStarted(_OfClock):
+    """A clock runs from a moment of its case."""
+
+    TYPE: ClassVar[str] = "cn.ipx.notice.ClockStarted"
+
     trigger_event: str
     verdict: ClockVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockMoved:
+class ClockMoved(_OfClock):
     """The end of a clock moved, or stopped being provisional: an extension, a fact entered late, a calendar."""
 
     TYPE: ClassVar[str] = "cn.ipx.notice.ClockMoved"
 
-    clock: str
-    rule: str
-    rule_valid_from: int | None = None
-    kind: str
-    actors: tuple[str, ...] = ()
     why: str
     """extension | late_entry | calendar | restart (code table ``clock_changes``)."""
     was_due_at: int | None = None
@@ -65,59 +66,39 @@ class ClockMoved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockSuspended:
+class ClockSuspended(_OfClock):
     """A clock stands still on a ground of its rule."""
 
     TYPE: ClassVar[str] = "cn.ipx.notice.ClockSuspended"
 
-    clock: str
-    rule: str
-    rule_valid_from: int | None = None
-    kind: str
-    actors: tuple[str, ...] = ()
     grounds: tuple[str, ...] = ()
     verdict: ClockVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockResumed:
+class ClockResumed(_OfClock):
     """A clock runs again."""
 
     TYPE: ClassVar[str] = "cn.ipx.notice.ClockResumed"
 
-    clock: str
-    rule: str
-    rule_valid_from: int | None = None
-    kind: str
-    actors: tuple[str, ...] = ()
     verdict: ClockVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockWarned:
+class ClockWarned(_OfClock):
     """The end of a clock is near, by the rule's own time of warning."""
 
     TYPE: ClassVar[str] = "cn.ipx.notice.ClockWarned"
 
-    clock: str
-    rule: str
-    rule_valid_from: int | None = None
-    kind: str
-    actors: tuple[str, ...] = ()
     verdict: ClockVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockExpired:
+class ClockExpired(_OfClock):
     """The end of a clock has come and nothing stopped it: the negative receipt of the step that had no answer."""
 
     TYPE: ClassVar[str] = "cn.ipx.notice.ClockExpired"
 
-    clock: str
-    rule: str
-    rule_valid_from: int | None = None
-    kind: str
-    actors: tuple[str, ...] = ()
     awaited: tuple[str, ...] = ()
     """Moments, any of which would have stopped it."""
     consequence_zh: str
@@ -126,16 +107,11 @@ class ClockExpired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClockStopped:
+class ClockStopped(_OfClock):
     """A clock was met, met late, or its duty fell away."""
 
     TYPE: ClassVar[str] = "cn.ipx.notice.ClockStopped"
 
-    clock: str
-    rule: str
-    rule_valid_from: int | None = None
-    kind: str
-    actors: tuple[str, ...] = ()
     was_state: str
     stop_event: str | None = None
     verdict: ClockVerdict

@@ -7,7 +7,7 @@ to the parties of the case. A participant that has had no part in a case is told
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 from services.cases.answers import outsiders_answer
 from services.cases.clocks import ORDINALS
@@ -22,6 +22,7 @@ from services.events.notice import (
     ClockStarted,
     ClockStopped,
     ClockSuspended,
+    ClockVerdict,
     ClockWarned,
     NoticeEvent,
 )
@@ -87,76 +88,50 @@ def _groups(participants: Sequence[str]) -> Iterator[tuple[str, ...]]:
     return (tuple(participants[i : i + MAX_ADDRESSEES]) for i in range(0, len(participants), MAX_ADDRESSEES))
 
 
+class _OfClock(TypedDict):
+    """What every event of a clock says."""
+
+    clock: str
+    rule: str
+    rule_valid_from: int | None
+    kind: str
+    actors: tuple[str, ...]
+    verdict: ClockVerdict
+
+
 def _told(case: Case, change: ClockChange, around: Around) -> NoticeEvent:
     clock, before = change.clock, change.before
-    key, rule, valid_from = clock.key, clock.rule, clock.valid_from
-    actors, judged = change.actors, as_told(change.verdict)
     was_state = "not_started" if before is None else before.told_state
+    of_clock = _OfClock(
+        clock=clock.key,
+        rule=clock.rule,
+        rule_valid_from=clock.valid_from,
+        kind=case.kind,
+        actors=change.actors,
+        verdict=as_told(change.verdict),
+    )
     match change.what:
         case "started":
-            return ClockStarted(
-                clock=key,
-                rule=rule,
-                rule_valid_from=valid_from,
-                kind=case.kind,
-                actors=actors,
-                trigger_event=clock.trigger,
-                verdict=judged,
-            )
+            return ClockStarted(**of_clock, trigger_event=clock.trigger)
         case "moved":
-            return ClockMoved(
-                clock=key,
-                rule=rule,
-                rule_valid_from=valid_from,
-                kind=case.kind,
-                actors=actors,
-                why=change.why or "late_entry",
-                was_due_at=None if before is None else before.due_at,
-                was_state=was_state,
-                verdict=judged,
-            )
+            was_due_at = None if before is None else before.due_at
+            return ClockMoved(**of_clock, why=change.why or "late_entry", was_due_at=was_due_at, was_state=was_state)
         case "suspended":
-            return ClockSuspended(
-                clock=key,
-                rule=rule,
-                rule_valid_from=valid_from,
-                kind=case.kind,
-                actors=actors,
-                grounds=change.grounds,
-                verdict=judged,
-            )
+            return ClockSuspended(**of_clock, grounds=change.grounds)
         case "resumed":
-            return ClockResumed(
-                clock=key, rule=rule, rule_valid_from=valid_from, kind=case.kind, actors=actors, verdict=judged
-            )
+            return ClockResumed(**of_clock)
         case "warned":
-            return ClockWarned(
-                clock=key, rule=rule, rule_valid_from=valid_from, kind=case.kind, actors=actors, verdict=judged
-            )
+            return ClockWarned(**of_clock)
         case "expired":
             version = _version(change, around)
             return ClockExpired(
-                clock=key,
-                rule=rule,
-                rule_valid_from=valid_from,
-                kind=case.kind,
-                actors=actors,
+                **of_clock,
                 awaited=tuple(word.id for word in version.stops),
                 consequence_zh=version.consequence_zh,
                 consequence_en=version.consequence_en,
-                verdict=judged,
             )
         case "stopped":
-            return ClockStopped(
-                clock=key,
-                rule=rule,
-                rule_valid_from=valid_from,
-                kind=case.kind,
-                actors=actors,
-                was_state=was_state,
-                stop_event=_stop_event(case, change, around),
-                verdict=judged,
-            )
+            return ClockStopped(**of_clock, was_state=was_state, stop_event=_stop_event(case, change, around))
         case _:
             assert_never(change.what)
 
