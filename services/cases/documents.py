@@ -7,7 +7,7 @@ and what does not hang together (`soundness.py`).
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, TypedDict, cast
 
 from services.cases.soundness import must_be_sound
 from services.cases.table import COMMON, At, Bar, CommonMove, Joins, Kind, Move, Role, State, Telling, Told, Transfers
@@ -49,11 +49,8 @@ def parse_transfers(document: Mapping[str, Any], rules: ClockRules) -> Transfers
 
 def _kind(stated: Mapping[str, Any]) -> Kind:
     where = f"transfer {stated.get('id')}"
-    fields.only(stated, _KIND_KEYS, where)
     kind = Kind(
-        id=_id(stated, where),
-        zh=fields.text(stated, "zh", where),
-        en=fields.text(stated, "en", where),
+        **_named(stated, _KIND_KEYS, where),
         row=fields.text(stated, "row", where),
         source=fields.text(stated, "source", where),
         roles=tuple(_role(part, where) for part in fields.tables(stated, "role", where)),
@@ -75,18 +72,13 @@ def _kind(stated: Mapping[str, Any]) -> Kind:
 
 
 def _common(stated: Mapping[str, Any]) -> CommonMove:
-    where = f"transfers, common {stated.get('id')}"
-    fields.only(stated, _NAMES, where)
-    return CommonMove(_id(stated, where), fields.text(stated, "zh", where), fields.text(stated, "en", where))
+    return CommonMove(**_named(stated, _NAMES, f"transfers, common {stated.get('id')}"))
 
 
 def _role(stated: Mapping[str, Any], kind: str) -> Role:
     where = f"{kind}, role {stated.get('id')}"
-    fields.only(stated, _ROLE_KEYS, where)
     return Role(
-        id=_id(stated, where),
-        zh=fields.text(stated, "zh", where),
-        en=fields.text(stated, "en", where),
+        **_named(stated, _ROLE_KEYS, where),
         organ_types=fields.texts(stated, "organ_types", where),
         joins=cast(Joins, fields.one_of(stated, "joins", _JOINS, where)),
         acts_as=fields.texts(stated, "acts_as", where),
@@ -97,22 +89,16 @@ def _role(stated: Mapping[str, Any], kind: str) -> Role:
 
 def _state(stated: Mapping[str, Any], kind: str) -> State:
     where = f"{kind}, state {stated.get('id')}"
-    fields.only(stated, _STATE_KEYS, where)
     return State(
-        id=_id(stated, where),
-        zh=fields.text(stated, "zh", where),
-        en=fields.text(stated, "en", where),
+        **_named(stated, _STATE_KEYS, where),
         terminal=_flag(stated, "terminal", where),
     )
 
 
 def _move(stated: Mapping[str, Any], kind: str) -> Move:
     where = f"{kind}, move {stated.get('id')}"
-    fields.only(stated, _MOVE_KEYS, where)
     return Move(
-        id=_id(stated, where),
-        zh=fields.text(stated, "zh", where),
-        en=fields.text(stated, "en", where),
+        **_named(stated, _MOVE_KEYS, where),
         by=fields.texts(stated, "by", where),
         from_states=fields.texts(stated, "from_states", where),
         to=fields.text(stated, "to", where) if "to" in stated else None,
@@ -169,11 +155,21 @@ def _template(stated: Mapping[str, Any], key: str, where: str) -> str:
     return text
 
 
-def _id(stated: Mapping[str, Any], where: str) -> str:
-    text = fields.text(stated, "id", where)
-    if not _ID.fullmatch(text):
-        raise BadSettings(f"{where}: an id is of small letters, digits and _, not {text!r}")
-    return text
+class _Names(TypedDict):
+    id: str
+    zh: str
+    en: str
+
+
+def _named(stated: Mapping[str, Any], keys: frozenset[str], where: str) -> _Names:
+    """What every part of a table has, after a look that it states nothing else than ``keys``."""
+    fields.only(stated, keys, where)
+    named = _Names(
+        id=fields.text(stated, "id", where), zh=fields.text(stated, "zh", where), en=fields.text(stated, "en", where)
+    )
+    if not _ID.fullmatch(named["id"]):
+        raise BadSettings(f"{where}: an id is of small letters, digits and _, not {named['id']!r}")
+    return named
 
 
 def _flag(stated: Mapping[str, Any], key: str, where: str) -> bool:
