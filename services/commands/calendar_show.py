@@ -26,7 +26,7 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 @click.argument("year", type=int, required=False)
 @AS_JSON
 def command(year: int | None, as_json: bool) -> None:
-    """Show the years that are published, or the days of one, and how many cases wait for a published year.
+    """Show the years that are published, or the days of one, and how many cases wait for a published year. 已公布的节假日安排。
 
     A case waits when the end of one of its clocks is not as the published years make it: `ipx calendar load` of that year's file finishes it.
     """

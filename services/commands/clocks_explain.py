@@ -87,7 +87,8 @@ def command(
 ) -> None:
     """Say when a term ends and why. 期限何时届满及其理由。
 
-    Works without a running exchange, by the rules and calendars that ship. Ends with 2 when there is no such rule, or none in force on that day.
+    Works without a running exchange, by the rules and calendars that ship. Exit code 2 when there is no such rule, none in force on that day,
+    or a word of the question that cannot be read; with --json the reason is on stdout.
 
     \b
     ipx clocks explain A1 --from 2026-02-09

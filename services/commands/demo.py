@@ -53,11 +53,11 @@ _TERMINATED = 128 + signal.SIGTERM
 def command(as_json: bool, keep: bool, names: Sequence[str], state_dir: Path, within_s: float) -> None:
     """Play published cases of IP protection through the exchange and tell how they ended.
 
-    Starts the exchange in a directory of its own (unless it is up there), six nodes and nine case systems of cities,
+    Starts the exchange in a directory of its own (unless it is up there), six nodes and thirteen case systems of cities,
     enters the cases into those systems as officers would, and follows until everything has come to rest. Then reads
     logs and inboxes again, offline, and counts. Exit code 1 when an expected end did not come.
 
-    A second run finds the data of the first and plays new clues beside it.
+    A second run finds the data of the first and plays new cases beside it.
     """
     (scenarios, stories), cities = load_repertoire(names), load_roster()
     laps = Laps()
