@@ -7,7 +7,8 @@ log that it looks into; ``case_entries.py`` keeps the rows. Numbered steps of a 
 1 Only a case that the node holds from its opening on: who came in later has not seen what the clocks run from. An opening of which the
   exchange told that it had no effect is a second one, of a case that this node has not seen begin.
 2 Each entry by the registry of the size that admission used. An outcome does not say that size: it is how much of the members log had been
-  admitted by then, and no less or more than the entries around it name.
+  admitted by then, and no less or more than the entries around it name. It is begun where the case was left last, while that still stands: a
+  party may say things on one case for ever, and each look would fold them all.
 3 Then the ticks that are due; what they tell has the ids that the exchange's notices must have.
 """
 
@@ -45,6 +46,10 @@ ROOM: Final = "transfers"
 _ALL: Final = 1 << 40
 _GROUPS: Final = 2
 """Into how many events what is told of one change is parted at most: a case has no more parties than two lists of addressees."""
+_MOST_KEPT: Final = 256
+"""Of so many cases it is remembered how far they were folded."""
+_Read = tuple[str, tuple[str, ...], int]
+"""What may differ of an entry between two looks: its event, who has it for all that is known, and the size of the members log it is judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,15 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
+class _Folded:
+    """How far a case was folded, and by what."""
+
+    read: list[_Read]
+    case: Case | None
+    changes: tuple[ClockChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A notice, and how it stands to the node's own computation; ``own`` is the node's verdict where there is one."""
 
@@ -85,18 +99,15 @@ class Casebook:
     laws: Laws
     history: History
     _admitted: list[int] = field(default_factory=list, init=False, repr=False)
-    _growing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _folded: dict[str, _Folded] = field(default_factory=dict, init=False, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def case(self, entries: Sequence[CaseEntry], until_ms: int = -1) -> Computed | None:
         """The case after these entries, with the ticks up to that time; None when there is none, or its beginning is not here."""
         if not entries or entries[0].type != TransferOpened.TYPE:  # (1)
             return None
-        case: Case | None = None
-        changes: list[ClockChange] = []
-        for entry, size in zip(entries, self._sizes(entries), strict=True):  # (2)
-            done = step(case, _said(entry, size), self._around(size, case))
-            case = done.case
-            changes += done.changes
+        folded = self._fold(entries)  # (2)
+        case, changes = folded.case, [*folded.changes]
         assert case is not None
         if not case.exists or any(entry.voided for entry in entries if entry.event == case.opened_event):
             return None
@@ -143,6 +154,26 @@ class Casebook:
         }
         return tuple(_compared(notice, own.get(notice.event)) for notice in notices)
 
+    def _fold(self, entries: Sequence[CaseEntry]) -> _Folded:
+        sizes, subject = self._sizes(entries), entries[0].subject
+        read = [(entry.event, entry.recipients, size) for entry, size in zip(entries, sizes, strict=True)]
+        with self._lock:
+            before = self._folded.get(subject)
+        if before is None or before.read != read[: len(before.read)]:
+            before = _Folded([], None, ())
+        case, changes = before.case, [*before.changes]
+        for entry, size in zip(entries[len(before.read) :], sizes[len(before.read) :], strict=True):
+            done = step(case, _said(entry, size), self._around(size, case))
+            case = done.case
+            changes += done.changes
+        folded = _Folded(read, case, tuple(changes))
+        with self._lock:
+            self._folded.pop(subject, None)
+            self._folded[subject] = folded
+            if len(self._folded) > _MOST_KEPT:
+                del self._folded[next(iter(self._folded))]
+        return folded
+
     def _around(self, size: int, case: Case | None) -> Around:
         before = None if case is None or case.members in (0, size) else self._registry(case.members)
         return Around(self.laws.tables, self.laws.rules, self._registry(size), before)
@@ -153,19 +184,19 @@ class Casebook:
         return self.history.at(size)
 
     def _sizes(self, entries: Sequence[CaseEntry]) -> list[int]:
-        sizes: list[int] = []
-        least = 0
-        for at, entry in enumerate(entries):
-            if entry.members is None:
-                most = next((one.members for one in entries[at:] if one.members is not None), self.history.size)
-                least = max(least, min(most, self._size_at(entry.admitted_ms or 0)))
-            else:
-                least = max(least, entry.members)
+        most, named = self.history.size, []
+        for entry in reversed(entries):
+            most = most if entry.members is None else entry.members
+            named.append(most)
+        sizes, least = [], 0
+        for entry, most in zip(entries, reversed(named), strict=True):
+            size = most if entry.members is not None else min(most, self._size_at(entry.admitted_ms or 0))
+            least = max(least, size)
             sizes.append(least)
         return sizes
 
     def _size_at(self, at_ms: int) -> int:
-        with self._growing:
+        with self._lock:
             fresh = self.history.since(len(self._admitted), _ALL)
             self._admitted += [parse_instant(record.entry.admitted) for record in fresh]
             return bisect_right(self._admitted, at_ms)

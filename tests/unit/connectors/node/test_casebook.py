@@ -12,10 +12,14 @@ import rfc8785
 
 from connectors.node import case_entries, case_report, members_log, report
 from connectors.node.case_entries import CaseEntry, ClockNotice
+from connectors.node.casebook import Casebook
 from connectors.node.config import NodeConfig
 from connectors.node.intake import HoldPage
+from services.cases.fold import Around, Said, Step, step
+from services.cases.state import Case
 from services.cases.view import verdict_document
 from services.events.notice import ClockStarted
+from services.events.transfer import TransferMoved
 from services.kernel.errors import BadSettings, Corrupt, Transient
 from services.runtime.fold import Emission
 from tests.unit.connectors.node.test_intake import letters, play
@@ -154,6 +158,72 @@ def test_a_size_of_the_members_log_that_was_not_read_is_waited_for(tmp_path: Pat
             rig.book.case([replace(kept[0], members=rig.history.size + 1)])
 
     play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_what_was_folded_is_not_folded_again_while_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[str] = []
+
+    def counted(case: Case | None, said: Said, around: Around) -> Step:
+        folded.append(said.event)
+        return step(case, said, around)
+
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        (opening,), told = await held(rig, HANGZHOU)
+        rig.exchange.publish(2025)
+        await rig.members.catch_up()
+        assert opening.members is not None
+        kept = [opening, *(supplement(opening, number) for number in range(1, 6))]
+        book = Casebook(rig.book.laws, rig.history)
+        monkeypatch.setattr("connectors.node.casebook.step", counted)
+
+        def folds(entries: Sequence[CaseEntry]) -> list[str]:
+            """Which of them are folded; that nothing else comes of it than of all of them is looked at beside."""
+            folded.clear()
+            computed = book.case(entries)
+            done = list(folded)
+            assert computed == Casebook(book.laws, book.history).case(entries)
+            return done
+
+        events = [one.event for one in kept]
+        assert [folds(kept[:count]) for count in (3, 3, 6)] == [events[:3], [], events[3:]]
+        assert book.compare(kept, told)[0].state == case_entries.SAME
+        others = (
+            [*kept[:5], replace(kept[5], members=opening.members + 1)],
+            [*kept[:4], replace(kept[4], recipients=()), kept[5]],
+            [*kept[:4], kept[5]],
+        )
+        for other in others:
+            assert folds(other) == [one.event for one in other]
+            assert folds(kept) == events
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def test_of_so_many_cases_it_is_remembered_how_far_they_were_folded(tmp_path: Path) -> None:
+    async def work(rig: Rig) -> None:
+        await opened(rig, SmallRoom(rig.exchange))
+        (opening,), _ = await held(rig, HANGZHOU)
+        for number in range(300):
+            assert rig.book.case([replace(opening, subject=f"TR-{number}")]) is not None
+        assert list(rig.book._folded) == [f"TR-{number}" for number in range(300 - 256, 300)]
+
+    play(tmp_path, work, NANJING, HANGZHOU)
+
+
+def supplement(opening: CaseEntry, number: int) -> CaseEntry:
+    """What Nanjing adds to its case, so many entries after the opening."""
+    assert opening.seq is not None
+    at_ms = opening.time_ms + number * 1_000
+    return replace(
+        opening,
+        event=f"supplement-{number}",
+        type=TransferMoved.TYPE,
+        seq=opening.seq + number,
+        time_ms=at_ms,
+        admitted_ms=at_ms,
+        value={"kind": "assistance_request", "move": "supplement", "happened_at": at_ms, "text": "-"},
+    )
 
 
 def test_an_own_event_is_judged_by_what_was_admitted_to_the_members_log_by_then(tmp_path: Path) -> None:
