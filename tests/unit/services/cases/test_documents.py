@@ -13,7 +13,7 @@ from services.cases.documents import load_transfers, parse_transfers
 from services.cases.table import COMMON, Told
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
-from tests.unit.services.cases.stage import TABLE, clock_rules, document, tables
+from tests.unit.services.cases.stage import KINDS_FILE, clock_rules, document, tables
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -38,10 +38,8 @@ def test_the_shipped_table_is_of_the_form_and_hangs_together() -> None:
     assert tuple(move.id for move in shipped.common) == COMMON
 
 
-def test_a_file_is_read_as_its_document(tmp_path: Path) -> None:
-    path = tmp_path / "transfers.toml"
-    path.write_text(TABLE, encoding="utf-8")
-    assert load_transfers(path, clock_rules()) == tables()
+def test_a_file_is_read_as_its_document() -> None:
+    assert load_transfers(KINDS_FILE, clock_rules()) == tables()
 
 
 def test_a_file_that_is_away_is_named(tmp_path: Path) -> None:
