@@ -6,19 +6,20 @@ from dataclasses import replace
 
 from services.cases.actors import actors_told
 from services.cases.clocks import verdicts
-from services.cases.fold import due_of, ripe
 from services.cases.lines import clock_line
 from services.cases.possibilities import rule_of
 from services.cases.state import Fact, Part
 from services.cases.state_json import decode, encode
+from tests.unit.services.cases.docket import Docket
 from tests.unit.services.cases.stage import (
     DAY,
     HOUR,
+    NANJING,
     NINGBO,
     NINGBO_POLICE,
+    SUZHOU,
     SUZHOU_POLICE,
     around,
-    assistance,
     referral,
 )
 
@@ -54,14 +55,9 @@ def test_a_term_that_ran_out_stays_with_whoever_had_it_and_one_that_runs_goes_to
         assert [actors for each, _, actors in verdicts(case, around(), now) if each.key == clock.key] == [(actor,)]
 
 
-def test_a_stored_clock_that_the_facts_do_not_give_is_closed_by_its_tick() -> None:
-    stage = assistance()
-    stray = replace(stage.now.clocks[0], number=2)
-    case = replace(stage.now, clocks=(stray,))
-    due = due_of(case)
-    assert due is not None
-    told = ripe(case, due, around())
-    assert [(change.what, change.why, change.before.told_state) for change in told.changes] == [
-        ("moved", "late_entry", "running")
-    ]
-    assert due_of(told.case) is None
+def test_who_must_act_are_the_members_of_the_roles_that_the_rule_names() -> None:
+    docket = Docket()
+    outside = Part("asked", "某局", outside=True)
+    docket.case = replace(docket.case, parts=(Part("asker", NANJING), outside, Part("asked", SUZHOU)))
+    [change] = docket.happens("assistance_requested", "2026-02-09T10:00")
+    assert change.actors == (SUZHOU,)

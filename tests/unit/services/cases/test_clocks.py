@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from services.cases.clocks import ORDINALS, next_due, recomputed, ripened, verdicts
 from services.cases.instances import SLOTS
-from services.cases.state import Part
 from services.cases.steps import FIRST_TICK_ORDINAL
 from services.kernel.clock_moments import Moment
-from tests.unit.services.cases.docket import NANJING, RULES, SUZHOU, Docket, at, shipped_rules, spoken, world
+from tests.unit.services.cases.docket import RULES, SUZHOU, Docket, at, shipped_rules, spoken, world
+from tests.unit.services.cases.docket_entries import HOUR, Told, entries, played
 
 BEGUN = "2026-02-09T10:00"  # + 15 working days = 2026-03-06
 DUE = at("2026-03-07T00:00") - 1
@@ -170,16 +170,6 @@ def test_a_trigger_entered_late_moves_the_start() -> None:
     assert (change.what, change.why, change.clock.trigger) == ("moved", "late_entry", "e-1")
 
 
-def test_after_a_stop_the_next_trigger_starts_a_clock_of_its_own() -> None:
-    docket = begun()
-    docket.happens("assistance_finished", "2026-02-25T10:00")
-    [change] = docket.happens("assistance_requested", "2026-03-02T10:00")
-    assert (change.what, change.clock.key, change.clock.trigger) == ("started", "A8/2", "e-2")
-    warned, expired = docket.wait("2027-01-01T00:00")
-    place = RULES.index("A8") + len(RULES)
-    assert (warned.ordinal, expired.ordinal) == (256 + 2 * place, 256 + 2 * place + 1)
-
-
 def test_a_trigger_entered_late_moves_the_clocks_after_its_own_too() -> None:
     docket = Docket()
     docket.happens("assistance_finished", "2026-02-02T10:00")
@@ -203,29 +193,6 @@ def test_a_fact_that_no_rule_hears_judges_nothing() -> None:
     assert docket.happens("goods_handed_over", "2026-02-11T10:00") == []
     assert docket.case.clocks is not before
     assert docket.case.clocks == before
-
-
-def test_a_rule_that_was_not_in_force_starts_no_clock() -> None:
-    rules = shipped_rules()
-    later = replace(
-        rules, rules=tuple(replace(r, valid_from=at("2026-06-01T00:00") // 86_400_000) for r in rules.rules)
-    )
-    docket = Docket(world(clock_rules=later))
-    assert docket.happens("assistance_requested", BEGUN) == []
-    assert docket.stands(at(BEGUN)) == {}
-
-
-def test_a_case_keeps_the_version_of_its_trigger() -> None:
-    rules = shipped_rules()
-    change = at("2026-06-01T00:00") // 86_400_000 + 1
-    [old] = rules.versions("A8")
-    both = (replace(old, valid_until=change - 1), replace(old, valid_from=change, length=10))
-    docket = Docket(world("A8", clock_rules=replace(rules, rules=both)))
-    docket.happens("assistance_requested", BEGUN)
-    docket.happens("assistance_finished", "2026-06-10T10:00")
-    docket.happens("assistance_requested", "2026-06-11T10:00")
-    assert [(clock.key, clock.valid_from) for clock in docket.case.clocks] == [("A8/1", None), ("A8/2", change)]
-    assert [judged.rule_from for _, judged, _ in verdicts(docket.case, docket.around, at(BEGUN))] == [None, change]
 
 
 def test_a_trigger_entered_late_under_another_version_takes_a_clock_away_and_says_so() -> None:
@@ -269,20 +236,14 @@ def test_a_calendar_that_comes_moves_what_rests_on_it_and_settles_the_rest() -> 
 def test_a_calendar_makes_a_clock_that_was_met_late() -> None:
     docket = Docket(world(until=2025))
     docket.happens(
-        "dispute_arisen", "2026-01-05T10:00"
+        "dispute_arisen", "2026-01-03T10:00"
     )  # 7 working days; the week knows no worked Sunday of 2026-01-04
-    docket.happens("assistance_requested", "2025-12-26T10:00", admitted="2026-01-06T10:00")
-    docket.happens("assistance_finished", "2026-01-16T23:00")
-    told = docket.calendar_comes(2026, at("2026-02-11T10:00"))
-    assert {change.why for change in told if change.what == "moved"} <= {"calendar"}
-    assert docket.case.clocks[1].provisional is False
-
-
-def test_who_must_act_are_the_members_of_the_roles_that_the_rule_names() -> None:
-    docket = Docket()
-    docket.case = replace(docket.case, parts=(Part("asker", NANJING), Part("asked", "某局", outside=True)))
-    [change] = docket.happens("assistance_requested", BEGUN)
-    assert change.actors == ()
+    docket.happens("dispute_settled", "2026-01-13T10:00")
+    assert docket.stands(at("2026-01-13T10:00")) == {"A3/1": "met"}
+    [change] = docket.calendar_comes(2026, at("2026-02-11T10:00"))
+    assert (change.what, change.cause, change.verdict.state) == ("stopped", "e-calendar", "late")
+    assert (change.before and change.before.told_state, change.clock.due_at) == ("met", at("2026-01-13T00:00") - 1)
+    assert (change.clock.provisional, change.verdict.breach) == (False, True)
 
 
 def test_verdicts_are_in_the_order_of_the_rules_of_the_kind() -> None:
@@ -320,56 +281,10 @@ def test_no_ordinal_of_a_tick_meets_another_or_leaves_its_room(rules: tuple[str,
 
 # --- whatever comes, in whatever order ---
 
-WORDS = (
-    *(("happened", word) for word in ("clue_received", "clue_filed", "clue_returned", "assistance_requested")),
-    *(("happened", word) for word in ("assistance_finished", "assistance_withdrawn", "case_filed", "case_decided")),
-    *(
-        ("happened", word)
-        for word in ("dispute_arisen", "dispute_settled", "performance_due", "limitation_interrupted")
-    ),
-    ("happened", "case_transferred"),
-    ("suspended", "testing"),
-    ("resumed", "testing"),
-    ("suspended", "hearing"),
-    ("resumed", "hearing"),
-    ("extended", "head"),
-    ("extended", "late_notice"),
-)
-HOUR = 3_600_000
-
-
-@st.composite
-def entries(draw: st.DrawFn) -> list[tuple[str, int, tuple[Moment, ...]]]:
-    """Facts in the order of their admission; each of one to three moments that happened then or up to 60 days before."""
-    made, admitted = [], at(BEGUN)
-    for number in range(draw(st.integers(1, 9))):
-        admitted += draw(st.integers(0, 40 * 24)) * HOUR
-        moments = tuple(
-            Moment(
-                kind,
-                word,
-                admitted - draw(st.integers(0, 60 * 24)) * HOUR,
-                f"e-{number}",
-                5 if kind == "extended" else None,
-            )
-            for kind, word in draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=3))
-        )
-        made.append((f"e-{number}", admitted, moments))
-    return made
-
-
-def played(told: list[tuple[str, int, tuple[Moment, ...]]]) -> Docket:
-    docket = Docket()
-    for event, admitted, moments in told:
-        docket.hear(event, admitted, *moments)
-    return docket
-
 
 @settings(max_examples=150, deadline=None)
 @given(entries(), st.randoms(use_true_random=False))
-def test_the_order_of_arrival_changes_no_verdict(
-    told: list[tuple[str, int, tuple[Moment, ...]]], chance: random.Random
-) -> None:
+def test_the_order_of_arrival_changes_no_verdict(told: Told, chance: random.Random) -> None:
     end = told[-1][1]
     mixed = list(told)
     chance.shuffle(mixed)
@@ -382,9 +297,7 @@ def test_the_order_of_arrival_changes_no_verdict(
 
 @settings(max_examples=150, deadline=None)
 @given(entries(), st.data())
-def test_ticks_between_entries_change_no_word(
-    told: list[tuple[str, int, tuple[Moment, ...]]], data: st.DataObject
-) -> None:
+def test_ticks_between_entries_change_no_word(told: Told, data: st.DataObject) -> None:
     lazy, eager = played(told), Docket()
     for event, admitted, moments in told:
         eager.wait(data.draw(st.integers(admitted - 40 * 24 * HOUR, admitted - 1)))
@@ -398,7 +311,7 @@ def test_ticks_between_entries_change_no_word(
 
 @settings(max_examples=150, deadline=None)
 @given(entries())
-def test_what_was_told_is_how_the_clocks_stand(told: list[tuple[str, int, tuple[Moment, ...]]]) -> None:
+def test_what_was_told_is_how_the_clocks_stand(told: Told) -> None:
     docket = Docket()
     for event, admitted, moments in told:
         docket.hear(event, admitted, *moments)
@@ -418,7 +331,7 @@ def test_what_was_told_is_how_the_clocks_stand(told: list[tuple[str, int, tuple[
 
 @settings(max_examples=80, deadline=None)
 @given(entries(), st.integers(0, 8))
-def test_a_fact_that_comes_again_says_nothing(told: list[tuple[str, int, tuple[Moment, ...]]], which: int) -> None:
+def test_a_fact_that_comes_again_says_nothing(told: Told, which: int) -> None:
     docket = played(told)
     _, _, moments = told[which % len(told)]
     case, now = docket.case, told[-1][1]

@@ -174,6 +174,19 @@ def test_a_rule_that_the_release_has_no_more_leaves_the_case_and_its_moves() -> 
     assert refused(step(case, said, around())) == "clock_does_not_know"
 
 
+def test_a_stored_clock_that_the_facts_do_not_give_is_closed_by_its_tick() -> None:
+    stage = assistance()
+    stray = replace(stage.now.clocks[0], number=2)
+    case = replace(stage.now, clocks=(stray,))
+    due = due_of(case)
+    assert due is not None
+    told = ripe(case, due, around())
+    assert [(change.what, change.why, change.before.told_state) for change in told.changes] == [
+        ("moved", "late_entry", "running")
+    ]
+    assert due_of(told.case) is None
+
+
 @settings(max_examples=60, deadline=None)
 @given(logs())
 def test_the_same_entries_give_the_same_case_and_the_same_words(told: Told) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.cases.clocks import verdicts
 from services.cases.instances import SLOTS, instances_of, moments_for, most_of_a_rule, unruled
 from services.cases.state import Case, Fact
 from services.kernel.clock_moments import Moment
-from tests.unit.services.cases.docket import NANJING, at, kind_of, shipped_rules
+from tests.unit.services.cases.docket import NANJING, RULES, Docket, at, kind_of, shipped_rules, world
 
 KIND = kind_of("A8")
 START, STOP, FALL = "assistance_requested", "assistance_finished", "assistance_withdrawn"
@@ -76,6 +77,40 @@ def test_a_trigger_before_any_version_of_the_rule_starts_nothing_and_is_named() 
     assert "2026-02-09" in told.zh
     assert "2026-02-09" in told.en
     assert unruled(case, KIND, rules) == ()
+
+
+def test_after_a_stop_the_next_trigger_starts_a_clock_of_its_own() -> None:
+    docket = Docket()
+    docket.happens(START, "2026-02-09T10:00")
+    docket.happens(STOP, "2026-02-25T10:00")
+    [change] = docket.happens(START, "2026-03-02T10:00")
+    assert (change.what, change.clock.key, change.clock.trigger) == ("started", "A8/2", "e-2")
+    warned, expired = docket.wait("2027-01-01T00:00")
+    place = RULES.index("A8") + len(RULES)
+    assert (warned.ordinal, expired.ordinal) == (256 + 2 * place, 256 + 2 * place + 1)
+
+
+def test_a_rule_that_was_not_in_force_starts_no_clock() -> None:
+    rules = shipped_rules()
+    from_day = at("2026-06-01T00:00") // 86_400_000
+    later = replace(rules, rules=tuple(replace(rule, valid_from=from_day) for rule in rules.rules))
+    docket = Docket(world(clock_rules=later))
+    assert docket.happens(START, "2026-02-09T10:00") == []
+    assert docket.stands(at("2026-02-09T10:00")) == {}
+
+
+def test_a_case_keeps_the_version_of_its_trigger() -> None:
+    rules = shipped_rules()
+    change = at("2026-06-01T00:00") // 86_400_000 + 1
+    [old] = rules.versions("A8")
+    both = (replace(old, valid_until=change - 1), replace(old, valid_from=change, length=10))
+    docket = Docket(world("A8", clock_rules=replace(rules, rules=both)))
+    docket.happens(START, "2026-02-09T10:00")
+    docket.happens(STOP, "2026-06-10T10:00")
+    docket.happens(START, "2026-06-11T10:00")
+    assert [(clock.key, clock.valid_from) for clock in docket.case.clocks] == [("A8/1", None), ("A8/2", change)]
+    judged = verdicts(docket.case, docket.around, at("2026-02-09T10:00"))
+    assert [one.rule_from for _, one, _ in judged] == [None, change]
 
 
 def test_a_rule_has_as_many_clocks_as_there_is_room_for() -> None:
