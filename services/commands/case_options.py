@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from rich.table import Table
 from services.codec.keys import parse_public
 from services.codec.released import load_released
 from services.commands.times import Time
+from services.gateway.opaque import opened, sealed
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
 from services.kernel.ports import Clock
@@ -33,6 +32,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Line = Mapping[str, Any]
 WIDTH = 160
 _MEMBERS_S = 30.0
+_MAX_MARK_CHARS = 400
 
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -102,15 +102,14 @@ def opened_desk() -> Iterator[tuple[CaseDesk, Clock]]:
 
 def format_mark(place: tuple[int, str, str]) -> str:
     """Where a page of clocks ended, as a word for ``--after``."""
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+    return sealed(json.dumps(place))
 
 
 def parse_mark(text: str) -> tuple[int, str, str]:
     """Inverse of :func:`format_mark`; a usage error on any other word."""
     try:
-        found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        due, key, clock = found
-    except (binascii.Error, UnicodeError, ValueError, TypeError) as error:
+        due, key, clock = json.loads(opened(text, _MAX_MARK_CHARS))
+    except (ValueError, TypeError) as error:
         raise click.BadParameter("expected the word that a page ended with", param_hint="--after") from error
     if not (isinstance(due, int) and isinstance(key, str) and isinstance(clock, str)):
         raise click.BadParameter("expected the word that a page ended with", param_hint="--after")
