@@ -68,7 +68,7 @@ class Hold:
 class Intake:
     """Takes the pages of one site. Not shared between threads at a time."""
 
-    def __init__(self, site: Site, dialect: Dialect, sealer: Sealer, book: Casebook | None = None) -> None:
+    def __init__(self, site: Site, dialect: Dialect, sealer: Sealer, book: Casebook) -> None:
         self._site = site
         self._dialect = dialect
         self._sealer = sealer
@@ -181,7 +181,7 @@ class Intake:
         is_pending = subject is not None and case_entries.is_pending(change.db, own, subject)
         if is_pending and hold_from_ms is not None:
             self._hold_case(hold_from_ms)
-        if self._book is not None and subject is not None:
+        if subject is not None:
             known = {**known, "case": self._book.known(own, case_entries.entries(change.db, own, subject))}
         try:
             drafted = draft(inward, item, known)

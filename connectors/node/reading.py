@@ -45,7 +45,7 @@ class InboxReader:
     clock: Clock
     entropy: Entropy
     teller: Teller
-    watch: CaseWatch | None = None
+    watch: CaseWatch
     page_size: int = 500
     wait_s: int = 20
     gather_s: float = 0.01
@@ -62,8 +62,7 @@ class InboxReader:
 
     async def run(self) -> None:
         """Reads for ever; everything transient is tried again."""
-        if self.watch is not None:
-            await self.watch.look()
+        await self.watch.look()
         while True:
             try:
                 arrived = await self.once()
@@ -115,7 +114,7 @@ class InboxReader:
         )
         self.teller.reach("node.after_store")
         self._tell(arrived)
-        if self.watch is not None and arrived.of_cases:
+        if arrived.of_cases:
             await self.watch.look()
         return arrived
 
