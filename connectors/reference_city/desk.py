@@ -20,7 +20,7 @@ class Unknown(LookupError):
 class Desk:
     """Handles clues and cases step by step; each step is a happening that a pull will read.
 
-    ``ahead_ms`` is how far this system's clock is set ahead of the machine's, for trials that cannot wait for days to pass.
+    ``ahead_ms`` is by how much this system's clock is wrong: ahead of the time that it should go by (clock.py).
     """
 
     def __init__(self, config: Config, dialect: Dialect, store: Store, clock: Callable[[], int] = machine_ms) -> None:
