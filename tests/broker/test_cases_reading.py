@@ -11,27 +11,14 @@ from typing import Any
 import pytest
 
 from services.events.transfer import TransferMoved, TransferOpened
-from services.kernel.calendar_documents import load_calendar
-from services.kernel.data import SCHEMAS_DIR
-from services.members.calendars import published
-from tests.broker.gateway_running import (
-    HANGZHOU,
-    NANJING,
-    OPERATOR,
-    Client,
-    Genesis,
-    RunningGateway,
-    running_gateway,
-    signer_of,
-)
-from tests.broker.log_writer import EPOCH_MS, LogWriter, Said
-from tests.broker.room_rig import Worker, free_port, pause_until
+from tests.broker.gateway_running import HANGZHOU, NANJING, Client, RunningGateway, running_gateway
+from tests.broker.log_writer import EPOCH_MS, Said
+from tests.broker.room_rig import free_port, pause_until
+from tests.broker.transfers_rig import ASSISTANCE, SUZHOU, Docket
 from tests.contracts.test_openapi import answered_as_told
 
-SUZHOU, STRANGER = "320500.market_regulator", "330200.market_regulator"
-ROOM = "exchange.transfers"
+STRANGER = "330200.market_regulator"
 DAY = 86_400_000
-ASSISTANCE = "assistance_request"
 LONG_AGO = EPOCH_MS  # 2026-09-21: fifteen working days from there have passed
 NUMBERS = tuple(f"TR-320100-2026-{number:06d}" for number in range(1, 7))
 """Nanjing asks Hangzhou in all but the fifth, which is between Suzhou and Hangzhou; the second is finished, the sixth accepted."""
@@ -84,25 +71,10 @@ def entries(members: int) -> list[Said]:
 @pytest.fixture(scope="module")
 def scene(make_exchange) -> Iterator[Scene]:
     with make_exchange() as exchange:
-        genesis = Genesis(exchange)
-        genesis.found(NANJING, HANGZHOU, SUZHOU, STRANGER, ROOM)
-        for year in load_calendar(SCHEMAS_DIR / "codes" / "calendars").years:
-            for notice in year.notices:
-                genesis.publish(published(year.year, notice))
-        keys = exchange.state_dir / "keys"
-        keys.mkdir()
-        (keys / f"{ROOM}.key").write_text(signer_of(ROOM).private_line())
-        exchange.environ["IPX_ROOT_KEY"] = signer_of(OPERATOR).public.line()
-        writer = LogWriter(exchange, name="cases")
-        writer.write(entries(genesis.size))
+        docket = Docket(exchange, (STRANGER,))
+        docket.writer.write(entries(docket.members))
         port = free_port()
-        quick = {
-            "IPX_ROOM_TICK_S": "0.3",
-            "IPX_ROOM_GRACE_S": "0.5",
-            "IPX_ROOM_FIGURES_S": "0.5",
-            "IPX_METRICS_PORT": port,
-        }
-        worker = Worker(exchange, ("-m", "services", "room", "run", "transfers"), **quick)
+        worker = docket.start(IPX_ROOM_FIGURES_S="0.5", IPX_METRICS_PORT=port)
         try:
             with running_gateway(exchange) as gateway:
                 made = Scene(exchange, gateway, port)

@@ -38,15 +38,16 @@ Told = tuple[str, str]
 
 @dataclass
 class Docket:
-    """A founded exchange with the calendars, and a writer of its transfers log."""
+    """A founded exchange with the calendars, and a writer of its transfers log; ``others`` are members beside the three bureaus."""
 
     exchange: Any
+    others: tuple[str, ...] = ()
     writer: LogWriter = field(init=False)
     members: int = field(init=False)
 
     def __post_init__(self) -> None:
         genesis = Genesis(self.exchange)
-        genesis.found(NANJING, HANGZHOU, SUZHOU, ROOM)
+        genesis.found(NANJING, HANGZHOU, SUZHOU, *self.others, ROOM)
         for year in load_calendar(SCHEMAS_DIR / "codes" / "calendars").years:
             for notice in year.notices:
                 genesis.publish(published(year.year, notice))
