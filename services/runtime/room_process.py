@@ -26,6 +26,7 @@ from services.runtime.backlog import Backlog
 from services.runtime.faults import reach
 from services.runtime.faust_app import Consuming, FaustConsumer
 from services.runtime.fold import Room, World
+from services.runtime.garbage import look_seldom
 from services.runtime.health import Checks
 from services.runtime.log_probe import LogProbe
 from services.runtime.logging import get_logger, words_of
@@ -145,6 +146,7 @@ class RoomProcess(Generic[S]):
             loop.add_signal_handler(number, self._stop.set)
         if not await self._parts_there():
             return True
+        look_seldom()
         slot = MemberSlot(self._parts.settings.state_dir, self._room.name)
         consumer = self._consumer = FaustConsumer(
             Consuming(
