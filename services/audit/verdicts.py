@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final
 
 import rfc8785
@@ -84,7 +85,8 @@ class _Change:
 
 
 def compute(source: LogSource, only: str | None, at_ms: int) -> VerdictsReport:
-    """Steps 1 to 5, of every case or one. Keeps the cases of the source in memory. Blocks; ``Transient`` when what is read goes away.
+    """Steps 1 to 5, of every case or one. Keeps the cases of the source in memory, and which moves had no effect. Blocks;
+    ``Transient`` when what is read goes away.
 
     Refuses ``not-in-log`` a source that does not begin at the founding, ``not-found`` when it has nothing of the case asked for.
     """
@@ -117,6 +119,8 @@ class _Computing:
     _cases: dict[str, Case] = field(default_factory=dict)
     _changes: dict[tuple[str, str, int], _Change] = field(default_factory=dict)
     _without: dict[str, tuple[int, NoEffect]] = field(default_factory=dict)
+    _answers: list[Logged] = field(default_factory=list)
+    """What the room said in the log that is folded, kept so that the log is read once."""
     _compared: int = 0
 
     def run(self) -> VerdictsReport:
@@ -125,6 +129,8 @@ class _Computing:
         for logged in self._read(ROOM):
             if isinstance(logged.event, Heard):
                 self._fold(logged, logged.event)
+            if logged.entry.statement.source == SAYS:
+                self._answers.append(logged)
         if self.only is not None and self.only not in self._cases:
             raise Refused("not-found", f"no log has an event of {self.only}")
         # (3) ticks
@@ -198,16 +204,15 @@ class _Computing:
             for group in range(change.groups)
         }
         answered: set[str] = set()
-        for family in (NOTICES, ROOM):
-            for logged in self._read(family):
-                if logged.entry.statement.source != SAYS:
-                    continue
-                self._compared += 1
-                if isinstance(logged.event, MoveHadNoEffect):
-                    self._answer(logged, logged.event)
-                    answered.add(logged.event.attempted_event)
-                else:
-                    self._notice(logged, owed.pop(logged.id, None))
+        for logged in chain(self._read(NOTICES), self._answers):
+            if logged.entry.statement.source != SAYS:
+                continue
+            self._compared += 1
+            if isinstance(logged.event, MoveHadNoEffect):
+                self._answer(logged, logged.event)
+                answered.add(logged.event.attempted_event)
+            else:
+                self._notice(logged, owed.pop(logged.id, None))
         settled_ms = self.source.horizon_ms - SETTLES_MS
         for event, change in owed.items():
             if change.time_ms < settled_ms:

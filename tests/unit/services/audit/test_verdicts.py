@@ -159,11 +159,11 @@ def test_what_is_not_there_or_does_not_begin_at_the_founding_is_refused(tmp_path
     assert later_on.value.code == "not-in-log"
 
 
-def test_an_entry_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+def test_an_entry_that_cannot_be_read_is_one_finding(tmp_path: Path) -> None:
     made, _ = case(tmp_path)
     log = next(log for log, held in made.logged.items() if "transfers" in log and held)
     made.logged[log][0] = replace(made.logged[log][0], value=b"?")
-    assert "not-foldable" in codes(report(made))
+    assert codes(report(made)).count("not-foldable") == 1
 
 
 def test_a_withdrawn_case_is_computed_alike(tmp_path: Path) -> None:
