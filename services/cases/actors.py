@@ -7,6 +7,11 @@ from services.kernel.clock_rules import ClockRule
 from services.kernel.verdict import Verdict
 
 
+def acting_roles(kind: Kind, rule: ClockRule) -> tuple[str, ...]:
+    """The roles of a kind that must act for a rule."""
+    return tuple(role.id for role in kind.roles if rule.actor.id in role.acts_as)
+
+
 def actors_of(case: Case, kind: Kind, rule: ClockRule, judged: Verdict) -> tuple[str, ...]:
     """The members of the exchange that must act for a clock, in order; an outside organ is none.
 
@@ -29,7 +34,7 @@ def _starts(moment: Moment, clock: Clock, rule: ClockRule) -> bool:
 def _actors(
     case: Case, kind: Kind, rule: ClockRule, state: str, started: int | None, due: int | None, ended: int | None
 ) -> tuple[str, ...]:
-    roles = frozenset(role.id for role in kind.roles if rule.actor.id in role.acts_as)
+    roles = acting_roles(kind, rule)
     latest = _playing(case.parts, roles)
     if not any(fact.joined or fact.left for fact in case.facts) or started is None:
         return tuple(sorted(latest))
@@ -40,5 +45,5 @@ def _actors(
     return tuple(sorted(begun & then or then))
 
 
-def _playing(parts: tuple[Part, ...], roles: frozenset[str]) -> frozenset[str]:
+def _playing(parts: tuple[Part, ...], roles: tuple[str, ...]) -> frozenset[str]:
     return frozenset(part.participant for part in parts if part.role in roles and not part.outside)

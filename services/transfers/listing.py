@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from services.cases.actors import acting_roles
 from services.cases.state import Case
 from services.cases.state_json import decode
-from services.cases.table import Kind, Transfers
-from services.kernel.clock_rules import ClockRule, ClockRules
+from services.cases.table import Transfers
+from services.kernel.clock_rules import ClockRules
 from services.members.registry import Registry, divisions_above
 
 MAX_LIMIT = 500
@@ -160,11 +161,6 @@ def read_clocks(rows: Iterable[tuple[Any, ...]]) -> list[ClockRow]:
 def owed(rules: ClockRules) -> list[str]:
     """The rules by whose end somebody must have acted; by the end of the others a right lapses, and nobody is late."""
     return sorted({rule.id for rule in rules.rules if rule.effect == "overdue"})
-
-
-def acting_roles(kind: Kind, rule: ClockRule) -> tuple[str, ...]:
-    """The roles of a kind that must act for a rule."""
-    return tuple(role.id for role in kind.roles if rule.actor.id in role.acts_as)
 
 
 def acts_columns(tables: Transfers, rules: ClockRules) -> dict[str, list[str]]:

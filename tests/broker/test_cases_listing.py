@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import services.transfers
+from services.cases.actors import acting_roles
 from services.cases.lines import is_overdue
 from services.cases.state import Case, Clock, Part
 from services.cases.state_json import encode
@@ -21,7 +22,7 @@ from services.runtime.store import Store
 from services.transfers.desk import CaseDesk, load_laws
 from services.transfers.figures import asked
 from services.transfers.fold import due
-from services.transfers.listing import NO_DUE, CaseQuery, ClockQuery, acting_roles, owed
+from services.transfers.listing import NO_DUE, CaseQuery, ClockQuery, owed
 from tests.unit.services.cases.stage import DAY, HAISHU, MORNING, NANJING, NINGBO, NINGBO_POLICE, SUZHOU, members
 
 LAWS = load_laws(SCHEMAS_DIR / "codes")

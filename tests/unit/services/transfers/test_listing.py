@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.cases.actors import acting_roles
 from services.cases.documents import load_transfers
 from services.cases.state_json import encode
 from services.kernel.clock_documents import load_clock_rules
@@ -15,7 +16,6 @@ from services.transfers.listing import (
     NO_DUE,
     CaseQuery,
     ClockQuery,
-    acting_roles,
     acts_columns,
     cases_sql,
     clocks_sql,
