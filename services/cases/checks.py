@@ -22,10 +22,10 @@ from services.cases.rules import Refusal, Words
 from services.cases.state import Case, Part
 from services.cases.table import Role
 from services.events.transfer import TransferMoved, TransferOpened
+from services.members.jurisdiction import MUNICIPALITIES
 from services.members.registry import Participant, Registry, divisions_above
 
 _INTERMEDIATE: Final = frozenset({"patent", "invention_patent", "utility_model", "design"})
-_MUNICIPALITIES: Final = ("11", "12", "31", "50")
 _NEVER_CONFIRMED: Final[Mapping[str, str]] = {
     "ownership": "知识产权权属",
     "validity": "知识产权效力",
@@ -190,7 +190,7 @@ def _court_level(asked: Question, part: Part) -> str | None:
     """The level of a court; a municipality's own court stands for its intermediate courts, which have no division."""
     level = _level_of_part(asked, part)
     division = _division_of(asked, part) or ""
-    return "prefecture" if level == "province" and division.startswith(_MUNICIPALITIES) else level
+    return "prefecture" if level == "province" and division.startswith(MUNICIPALITIES) else level
 
 
 def _division_of(asked: Question, part: Part) -> str | None:

@@ -16,7 +16,8 @@ from services.members.registry import Agreement, Participant, Registry, division
 ANY = "*"
 LEVELS = ("county", "prefecture", "province", "national")
 _NATION = "100000"
-_MUNICIPALITIES = ("11", "12", "31", "50")
+MUNICIPALITIES = ("11", "12", "31", "50")
+"""Begin the divisions of the four municipalities (GB/T 2260)."""
 _DIRECT = ("00", "90")
 
 
@@ -94,7 +95,7 @@ def start_of(place: str, level: str) -> str:
     match level:
         case "national":
             return _NATION
-        case "prefecture" if place[:2] not in _MUNICIPALITIES and place[2:4] not in _DIRECT:
+        case "prefecture" if place[:2] not in MUNICIPALITIES and place[2:4] not in _DIRECT:
             return f"{place[:4]}00"
         case "prefecture" | "province":
             return f"{place[:2]}0000"

@@ -16,6 +16,7 @@ from services.events.registry import Event
 from services.kernel.calendar import Calendar
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_day
+from services.members.jurisdiction import start_of
 from services.members.registry import Registry
 from services.runtime.clock_metrics import (
     ROOM_ACT_SECONDS,
@@ -41,7 +42,6 @@ _GAUGES: Final = {
     "provisional": ROOM_PROVISIONAL_CLOCKS,
     "unapplied": ROOM_UNAPPLIED_CLOCKS,
 }
-_MUNICIPALITIES: Final = ("11", "12", "31", "50")
 _DAY_MS: Final = 86_400_000
 _CHINA_MS: Final = 8 * 3_600_000
 
@@ -131,14 +131,13 @@ def act_times(event: ClockStopped, registry: Registry) -> list[tuple[Place, floa
 
 
 def city_of(participant: str | None, registry: Registry) -> str:
-    """The code of the city (a municipality or a province itself where it is that) of an organ."""
+    """The code of the city of an organ, or of the province where it lies in none (``start_of``)."""
     if participant is None:
         return OUTSIDE
     known = registry.participant(participant)
     if known is None or known.division is None:
         return NO_CITY
-    division = known.division
-    return f"{division[:2]}0000" if division[:2] in _MUNICIPALITIES else f"{division[:4]}00"
+    return start_of(known.division, "prefecture")
 
 
 def _labels(place: Place) -> dict[str, str]:

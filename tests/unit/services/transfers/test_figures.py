@@ -83,8 +83,9 @@ def test_an_organ_is_in_its_city_and_one_of_a_municipality_in_that() -> None:
     assert city_of("330000.market_regulator", registry) == "330000"
     assert city_of(None, registry) == OUTSIDE
     assert city_of("exchange.operator", registry) == NO_CITY
-    district = replace(registry.participants[NINGBO], id="310115.court", division="310115")
-    assert city_of("310115.court", replace(EMPTY, participants={"310115.court": district})) == "310000"
+    for division, city in (("310115", "310000"), ("429004", "420000"), ("320100", "320100")):
+        organ = replace(registry.participants[NINGBO], id=f"{division}.court", division=division)
+        assert city_of(organ.id, replace(EMPTY, participants={organ.id: organ})) == city
 
 
 @pytest.mark.parametrize(("state", "told"), [("met", True), ("late", True), ("ended", False), ("running", False)])
