@@ -21,8 +21,8 @@ from services.codec.keys import parse_private
 from services.codec.registry import SchemaRegistry
 from services.codec.released import load_released
 from services.commands.admission_run import REPORTED, Maker, Speed, bare_loop, propose, watch_log
+from services.commands.other_commands import run_ipx
 from services.commands.peak_memory import peak_memory_mb
-from services.kernel.errors import Transient
 from services.platform.layout import Layout
 from services.platform.state import read_state
 from services.runtime.settings import CommonSettings
@@ -48,7 +48,7 @@ def command(events: int, batch: bool, processes: int, as_json: bool) -> None:
     Starts the platform if it is not up, and works under a topic prefix of its own, which it removes at the end. Beside it the bare
     loop: consume, decode, hash, encode, produce twice in transactions of 2,000, on the same records.
     """
-    _run(sys.executable, "-m", "services", "up", "--only", "kafka,registry,postgres")
+    run_ipx("up", "--only", "kafka,registry,postgres")
     settings = CommonSettings.load()
     with tempfile.TemporaryDirectory(prefix="ipx-bench-") as directory:
         report = _measure(settings, Path(directory), events, batch=batch, processes=processes)
@@ -56,12 +56,6 @@ def command(events: int, batch: bool, processes: int, as_json: bool) -> None:
         click.echo(json.dumps(report))
     else:
         _show(report)
-
-
-def _run(*argv: str, environ: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(argv, stdout=sys.stderr, env=None if environ is None else dict(environ), check=False)
-    if done.returncode != 0:
-        raise Transient(f"`ipx {' '.join(argv[3:])}` failed; what it said is above")
 
 
 def _measure(settings: CommonSettings, directory: Path, events: int, *, batch: bool, processes: int) -> dict[str, Any]:
@@ -72,7 +66,7 @@ def _measure(settings: CommonSettings, directory: Path, events: int, *, batch: b
     environ = _environ(own)
     try:
         for words in (("topics", "apply"), ("schemas", "register"), ("members", "init")):
-            _run(sys.executable, "-m", "services", *words, environ=environ)
+            run_ipx(*words, environ=environ)
         _bare_topics(own, topics, partitions)
         signer = parse_private((directory / "keys" / f"{SOURCE}.key").read_text().strip())
         maker = Maker(released, signer, RECIPIENT, clock_of(own.clock_file), SystemEntropy())

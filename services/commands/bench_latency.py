@@ -36,6 +36,7 @@ from services.commands.latency_run import (
     wait_for_all,
 )
 from services.commands.latency_sink import DIALECT, Arrivals, open_sink
+from services.commands.other_commands import run_ipx
 from services.kernel.errors import BadSettings, Transient
 from services.platform.layout import Layout
 from services.platform.ports import any_free
@@ -104,9 +105,7 @@ def command(rate: float, seconds: int, as_json: bool) -> None:
 
 
 def _bench(rate: float, seconds: int) -> Bench:
-    started = subprocess.run([sys.executable, "-m", "services", "up"], stdout=sys.stderr, check=False)
-    if started.returncode != 0:
-        raise Transient("the exchange did not start; what `ipx up` said is above")
+    run_ipx("up")
     settings = CommonSettings.load()
     state = read_state(Layout(settings.state_dir).state_file)
     if state is None or "gateway" not in state.parts:

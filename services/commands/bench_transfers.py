@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +14,7 @@ from rich.table import Table
 from services.codec.released import load_released
 from services.commands.made_cases import Log, OneRegistry
 from services.commands.made_exchange import made_exchange
+from services.commands.other_commands import run_ipx
 from services.commands.peak_memory import peak_memory_mb
 from services.commands.transfers_run import RoomRun, burst, mixed, pure_fold, scratch_database, verdicts_per_s
 from services.kernel.clock_documents import load_clock_rules
@@ -53,21 +52,13 @@ def command(events: int, cases: int, as_json: bool) -> None:
     Starts PostgreSQL if it is not up, and works in a database of its own, which it removes at the end. Beside the room its fold without
     database and signatures; beside the large table a smaller one, folded into in the same run.
     """
-    _platform()
+    run_ipx("up", "--only", "postgres")
     settings = CommonSettings.load()
     report = _measure(settings, events, cases)
     if as_json:
         click.echo(json.dumps(report))
     else:
         _show(report)
-
-
-def _platform() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "services", "up", "--only", "postgres"], stdout=sys.stderr, env=os.environ, check=False
-    )
-    if done.returncode != 0:
-        raise Transient("`ipx up --only postgres` failed; what it said is above")
 
 
 def _measure(settings: CommonSettings, events: int, cases: int) -> dict[str, Any]:
