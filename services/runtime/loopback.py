@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
-
 
 def is_loopback(host: str | None) -> bool:
     """Whether a host is this machine by its name alone: a loopback address, ``localhost``, the folder of a socket."""
@@ -25,6 +22,10 @@ def bootstrap_hosts(servers: str) -> tuple[str, ...]:
 
 def dsn_hosts(dsn: str) -> tuple[str, ...]:
     """The hosts of a PostgreSQL connection string; one empty host where it names none, which may be any."""
+    # here, since every process reads its settings, and few of them speak to a database
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
     try:
         said = conninfo_to_dict(dsn)
     except ProgrammingError:

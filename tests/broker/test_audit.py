@@ -148,10 +148,10 @@ def test_an_exchange_under_load_is_found_clean_at_any_moment(make_exchange) -> N
         ended = threading.Event()
 
         def traffic() -> None:
-            for number in range(200, 10_000, 5):
+            for number in range(200, 10_000, 2):
                 if ended.wait(0.25):
                     return
-                made.rig.propose(made.rig.clues(5, start=number))
+                made.rig.propose(made.rig.clues(2, start=number))
 
         thread = threading.Thread(target=traffic)
         thread.start()
