@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta, timezone
 from difflib import get_close_matches
 from typing import Final
 
-from services.kernel.clock_moments import Moment
+from services.kernel.clock_moments import LATEST_MS, Moment
 from services.kernel.clock_rules import ClockRule, ClockRules, Word
 from services.kernel.codes import day_of
 from services.kernel.errors import Refused
-from services.kernel.instants import format_day, format_instant
+from services.kernel.instants import format_day, format_instant, parse_instant
 
 _CHINA: Final = timezone(timedelta(hours=8))
 _TIME: Final = re.compile(
@@ -55,7 +55,7 @@ class Question:
 
 
 def read_time(text: str) -> int:
-    """Milliseconds of a time in words. ``Unanswerable`` on any other form, and on a day that no calendar has."""
+    """Milliseconds of a time in words. ``Unanswerable`` on any other form, on a day that no calendar has, and on a time too far away."""
     if _TIME.fullmatch(text) is None:
         raise _bad(
             f"不是时间：{text[:40]}；应为 2026-02-09 或者 2026-02-09T10:30（北京时间）",
@@ -64,16 +64,19 @@ def read_time(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=_CHINA) if moment.tzinfo is None else moment
-        return (moment - _EPOCH) // _MS
+        at_ms = (moment - _EPOCH) // _MS
     except (ValueError, OverflowError) as error:
         raise _bad(f"没有这个时间：{text}", f"there is no such time: {text} ({error})") from error
+    if not 0 <= at_ms <= LATEST_MS:
+        raise _bad(f"时间应在 1970 年与 8941 年之间，而非 {text}", f"a time lies between 1970 and 8941, not {text}")
+    return at_ms
 
 
 def shown_time(instant: str | None) -> str:
     """An instant in the time of China; the last one of a day as 24:00, none as a dash."""
     if instant is None:
         return "-"
-    at_ms = read_time(instant) + _CHINA_MS
+    at_ms = parse_instant(instant) + _CHINA_MS
     if (at_ms + 1) % _DAY_MS == 0:
         return f"{format_instant(at_ms)[:10]} 24:00"
     return format_instant(at_ms)[:16].replace("T", " ")

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from services.gateway.case_cursor import format_case_cursor, parse_case_cursor
 from services.gateway.exchange import Incoming, Reply, whole_number
+from services.kernel.clock_moments import LATEST_MS
 from services.kernel.errors import Refused
 from services.kernel.instants import parse_instant
 from services.kernel.ports import Clock
@@ -21,7 +22,6 @@ from services.transfers.listing import CaseQuery
 MAX_LIMIT = 200
 _DEFAULT_LIMIT = 50
 _FILTERS = ("kind", "state", "overdue", "provisional", "due_before")
-_LATEST_MS = 220_000_000_000_000  # as the verdict has it: in the year 8941
 _MAX_WORD = 64
 
 
@@ -107,6 +107,6 @@ def _instant(query: dict[str, str], name: str) -> int | None:
         at_ms = parse_instant(text)
     except Refused as error:
         raise Refused("bad-request", f"{name}: {error.message}", field=name) from error
-    if at_ms > _LATEST_MS:
+    if at_ms > LATEST_MS:
         raise Refused("bad-request", f"{name}: no term reaches so far", field=name)
     return at_ms

@@ -13,7 +13,7 @@ from services.kernel.errors import Refused
 
 Kind = Literal["happened", "suspended", "resumed", "extended"]
 
-_LATEST_MS: Final = 220_000_000_000_000  # in the year 8941: a term from there still ends before the year 9999
+LATEST_MS: Final = 220_000_000_000_000  # in the year 8941: a term from there still ends before the year 9999
 _LONGEST_GRANT: Final = 1_000
 
 
@@ -32,7 +32,7 @@ class Moment:
     length: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.at_ms <= _LATEST_MS:
+        if not 0 <= self.at_ms <= LATEST_MS:
             raise Refused("bad-attribute", f"a term cannot be counted from {self.at_ms} ms", field="time")
         if self.length is not None and not 1 <= self.length <= _LONGEST_GRANT:
             raise Refused(

@@ -36,9 +36,22 @@ def test_a_time_is_one_of_china_unless_it_says_otherwise(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "today", "2026-2-9", "20260209", "2026-W07-1", "2026-02-30", "2025-02-29", "2026-02-09T25:00", "２026-02-09"],
+    [
+        *(
+            "",
+            "today",
+            "2026-2-9",
+            "20260209",
+            "2026-W07-1",
+            "2026-02-30",
+            "2025-02-29",
+            "2026-02-09T25:00",
+            "２026-02-09",
+        ),
+        *("0001-01-01", "1969-12-31", "9999-12-31T23:59", "9999-12-31T23:59-23:59"),
+    ],
 )
-def test_any_other_form_and_a_day_that_no_calendar_has_is_refused(text: str) -> None:
+def test_any_other_form_and_a_day_that_no_calendar_has_or_that_is_too_far_is_refused(text: str) -> None:
     with pytest.raises(Unanswerable) as refused:
         read_time(text)
     assert refused.value.code == "bad-question"
