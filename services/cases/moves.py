@@ -26,10 +26,8 @@ from services.cases.terms import on_term
 from services.events.transfer import TransferMoved
 from services.kernel.clock_moments import Moment
 from services.kernel.clock_rules import ClockRules
-from services.kernel.instants import format_instant
+from services.kernel.instants import format_minute
 from services.members.registry import Registry
-
-_CST_MS = 8 * 3_600_000
 
 
 def moved(case: Case, said: Said, body: TransferMoved, around: Around) -> Case | Refusal:
@@ -154,7 +152,7 @@ def _closed(case: Case, kind: Kind, move: Move | None) -> Refusal | None:
 def _older(case: Case, body: TransferMoved) -> Refusal | None:
     if body.happened_at >= case.opened_ms:
         return None
-    since = format_instant(case.opened_ms + _CST_MS)[:16].replace("T", " ")
+    since = format_minute(case.opened_ms)
     return Refusal(rules.OLDER_THAN_CASE, since, since)
 
 

@@ -17,9 +17,8 @@ from services.cases.table import Kind
 from services.events.transfer import TransferMoved
 from services.kernel.clock_moments import Moment
 from services.kernel.clock_rules import ClockRule, Extension
-from services.kernel.instants import format_instant
+from services.kernel.instants import format_minute
 
-_CST_MS: Final = 8 * 3_600_000
 _LONGEST_GRANT: Final = 1_000  # clock_moments.Moment takes none longer
 _NEEDS: Final = {"extend": ("rule", "extension"), "suspend": ("ground",), "resume": ("ground",)}
 _Question = tuple[Clock, ClockRule]
@@ -95,7 +94,7 @@ def _no_extension(case: Case, mine: list[_Question], body: TransferMoved, happen
         return fields_missing(rules.INCOMPLETE_MOVE, ("length",))
     ends = [_ended_before(clock, extension, happened_ms) for clock, extension in found]
     if all(end is not None for end in ends):
-        latest = format_instant(max(end or 0 for end in ends) + _CST_MS)[:16].replace("T", " ")
+        latest = format_minute(max(end or 0 for end in ends))
         return Refusal(rules.EXTENDED_TOO_LATE, latest, latest)
     extension = found[-1][1]
     if extension.times is not None and _granted(case, body) >= extension.times * _instances(case, body.rule):

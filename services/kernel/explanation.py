@@ -15,12 +15,10 @@ from services.kernel.clock_moments import Standstill
 from services.kernel.clock_rules import NOT_SEEN, ClockRule, Unit, Word
 from services.kernel.codes import day_of
 from services.kernel.course import Course, Grant, Unheeded
-from services.kernel.instants import format_day
+from services.kernel.instants import format_day, format_minute
 
 _text: Final = lru_cache(maxsize=4096)(format_day)  # every sentence names days, and a burst of clocks the same ones
 _MINUTE_MS: Final = 60_000
-_DAY_MS: Final = 86_400_000
-_CST_MS: Final = 8 * 3_600_000
 _UNITS: Final[dict[Unit, tuple[str, str]]] = {
     "working_day": ("个工作日", "working day"),
     "calendar_day": ("日", "day"),
@@ -101,7 +99,7 @@ def _start(rule: ClockRule, run: Course) -> Line:
     why = _named((*rule.trigger, *rule.restarts), begin.word)
     length_zh, length_en = _length(rule.length, rule.unit)
     if rule.unit == "hour":
-        moment = _minute(begin.at_ms)
+        moment = format_minute(begin.at_ms)
         after_zh, after_en = ("的下一小时", "the hour after ") if rule.start == "next_hour" else ("", "")
         return (
             f"{why.zh}：自 {moment} {after_zh}{again_zh}起算 {length_zh}",
@@ -132,7 +130,7 @@ def _before(held: Sequence[_Named], zh: str, en: str) -> Iterator[Line]:
 def _standstill(stretch: Standstill, rule: ClockRule) -> Line:
     words = [_named(rule.exclusions, ground) for ground in stretch.grounds]
     zh, en = "、".join(word.zh for word in words), ", ".join(word.en for word in words)
-    show = _minute if rule.unit == "hour" else _day
+    show = format_minute if rule.unit == "hour" else _day
     since = show(stretch.from_ms)
     if stretch.until_ms is None:
         return f"，{since} 起因{zh}停止计算", f", standing still since {since} for {en}"
@@ -176,10 +174,10 @@ def _end(account: Account, run: Course) -> Line:
     if account.rule.unit != "hour":
         day = _text(run.end.due_day)
         return f"，{day} 届满。", f", and ends on {day}. "
-    moment = _minute(run.end.due_ms)
+    moment = format_minute(run.end.due_ms)
     if account.alarm_at is None:
         return f"，{moment} 届满。", f", and ends at {moment}. "
-    strict = _minute(account.alarm_at)
+    strict = format_minute(account.alarm_at)
     return (
         f"，{moment} 届满（从严自起算时刻计为 {strict}）。",
         f", and ends at {moment} (by the stricter reading, from the moment itself, at {strict}). ",
@@ -216,7 +214,7 @@ def _stopped(rule: ClockRule, run: Course) -> Line:
     if run.stop is None:
         return "", ""
     word = _named(rule.stops, run.stop.word)
-    at = _minute(run.stop.at_ms) if rule.unit == "hour" else _day(run.stop.at_ms)
+    at = format_minute(run.stop.at_ms) if rule.unit == "hour" else _day(run.stop.at_ms)
     if run.stop.at_ms < run.trigger.at_ms:
         return f"{at} {word.zh}，在起算之前已经办理。", f"{_capital(word.en)} on {at}, before the term began. "
     if run.end is None or run.stop.at_ms <= run.end.due_ms:
@@ -317,8 +315,3 @@ def _span(first: int, last: int, between: str) -> str:
 
 def _day(at_ms: int) -> str:
     return _text(day_of(at_ms))
-
-
-def _minute(at_ms: int) -> str:
-    minutes = (at_ms + _CST_MS) % _DAY_MS // _MINUTE_MS
-    return f"{_day(at_ms)} {minutes // 60:02d}:{minutes % 60:02d}"

@@ -13,6 +13,7 @@ INSTANT_PATTERN = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[
 _FORM = re.compile(INSTANT_PATTERN)
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _DAY_MS = 86_400_000
+_CST_MS = 8 * 3_600_000
 
 _REMEMBERED_DAYS = 4096
 _days: dict[int, str] = {}  # the text of a day, asked for thousands of times in a batch
@@ -60,6 +61,13 @@ def _first_ms(day: str) -> int:
     if days < 0:
         raise Refused("bad-attribute", f"{day!r} is before 1970", field="time")
     return days * _DAY_MS
+
+
+def format_minute(instant_ms: int) -> str:
+    """``YYYY-MM-DD HH:MM`` in China, for people to read; refuses (``bad-field``) years before 1 and past 9999."""
+    day, rest = divmod(instant_ms + _CST_MS, _DAY_MS)
+    hour, minute = divmod(rest // 60_000, 60)
+    return f"{format_day(day)} {hour:02d}:{minute:02d}"
 
 
 def format_day(days: int) -> str:

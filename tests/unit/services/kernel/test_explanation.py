@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,16 @@ def test_each_thing_that_counts_is_said_in_both_languages(
     found = told(rule, now, *moments)
     assert zh in found.zh
     assert en in found.en
+
+
+def test_a_standstill_of_a_term_in_hours_is_told_by_the_minute() -> None:
+    rule = replace(RULES.versions("C3")[0], exclusions=RULES.versions("A1")[0].exclusions)
+    still = (("suspended", "2026-03-02T12:05"), ("resumed", "2026-03-02T13:10"))
+    held = [Moment("happened", "referral_approved", at("2026-03-02T10:20"))]
+    held += [Moment(kind, "testing", at(text)) for kind, text in still]  # type: ignore[arg-type]
+    found = verdict(rule, held, CALENDAR, at("2026-03-02T14:00")).explanation
+    assert "扣除检测（2026-03-02 12:05 至 2026-03-02 13:10）" in found.zh
+    assert "without testing (2026-03-02 12:05 to 2026-03-02 13:10)" in found.en
 
 
 def test_no_sentence_has_doubled_marks_or_a_word_of_the_other_language() -> None:

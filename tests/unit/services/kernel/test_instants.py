@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.kernel import instants
 from services.kernel.errors import Refused
-from services.kernel.instants import format_day, format_instant, parse_day, parse_instant
+from services.kernel.instants import format_day, format_instant, format_minute, parse_day, parse_instant
 
 LAST_MS = 253_402_300_799_999
 
@@ -95,6 +95,23 @@ def test_parsing_what_was_formatted_gives_the_day_back(day: date) -> None:
     days = day.toordinal() - date(1970, 1, 1).toordinal()
     assert format_day(days) == day.isoformat()
     assert parse_day(day.isoformat()) == days
+
+
+@pytest.mark.parametrize(
+    ("instant", "text"),
+    [
+        ("2026-02-09T02:05:59.999Z", "2026-02-09 10:05"),
+        ("2026-03-06T15:59:59.999Z", "2026-03-06 23:59"),
+        ("2026-03-06T16:00:00.000Z", "2026-03-07 00:00"),
+    ],
+)
+def test_a_minute_is_told_in_the_time_of_china(instant: str, text: str) -> None:
+    assert format_minute(parse_instant(instant)) == text
+
+
+def test_a_minute_before_1970_is_told_too() -> None:
+    assert format_minute(-1) == "1970-01-01 07:59"
+    assert format_minute(-9 * 3_600_000) == "1969-12-31 23:00"
 
 
 @pytest.mark.parametrize(
