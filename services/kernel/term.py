@@ -68,9 +68,14 @@ def _counting(unit: Unit, start: Start, last_day: LastDay) -> Counting:
     return Counting(unit, start, last_day)
 
 
+def start_of_day(day: int) -> int:
+    """The first millisecond of a day in China."""
+    return day * DAY_MS - _CST_MS
+
+
 def end_of_day(day: int) -> int:
     """The last millisecond of a day in China."""
-    return (day + 1) * DAY_MS - _CST_MS - 1
+    return start_of_day(day + 1) - 1
 
 
 def ending(counting: Counting, from_ms: int, length: int, still: Iterable[Standstill], calendar: Calendar) -> Ending:

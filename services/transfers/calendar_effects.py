@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import Any, Final
 
 from services.cases.clocks import verdicts
 from services.cases.possibilities import parties
 from services.cases.state import Case, Clock
 from services.cases.steps import Around
+from services.kernel.instants import parse_day
+from services.kernel.term import start_of_day
 from services.kernel.verdict import Verdict
 
 PAGE: Final = 1_000
-_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
-_DAY_MS: Final = 86_400_000
-_CST_MS: Final = 8 * 3_600_000
 _OPEN: Final = ("running", "expired")
 
 READY = "select to_regclass('transfers.state') is not null"
@@ -66,8 +64,8 @@ class Waiting:
 
 def candidates(year: int, after: str) -> tuple[str, dict[str, Any]]:
     """The statement for a page of the cases that the notices of a year may concern, after a case."""
-    since_day = date(year - 1, 12, 1).toordinal() - _EPOCH_DAY
-    return CANDIDATES, {"after": after, "open": list(_OPEN), "since": since_day * _DAY_MS - _CST_MS, "limit": PAGE}
+    since = start_of_day(parse_day(f"{year - 1}-12-01"))
+    return CANDIDATES, {"after": after, "open": list(_OPEN), "since": since, "limit": PAGE}
 
 
 def waiting(cases: Iterable[Case], around: Around, now_ms: int) -> list[Waiting]:

@@ -16,6 +16,7 @@ from services.events.registry import Event
 from services.kernel.calendar import Calendar
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_day
+from services.kernel.term import start_of_day
 from services.members.jurisdiction import start_of
 from services.members.registry import Registry
 from services.runtime.clock_metrics import (
@@ -42,8 +43,6 @@ _GAUGES: Final = {
     "provisional": ROOM_PROVISIONAL_CLOCKS,
     "unapplied": ROOM_UNAPPLIED_CLOCKS,
 }
-_DAY_MS: Final = 86_400_000
-_CHINA_MS: Final = 8 * 3_600_000
 
 Place = tuple[str, str, str]
 """Kind, city, clock rule."""
@@ -103,7 +102,7 @@ def asked(laws: Laws, calendar: Calendar) -> Statement:
 def settled_until(calendar: Calendar) -> int:
     """Up to when an end in working days is settled by the notices that are published: 25 December of the last year (calendar.py)."""
     last = calendar.last_year
-    return 0 if last is None else parse_day(f"{last}-12-25") * _DAY_MS - _CHINA_MS
+    return 0 if last is None else start_of_day(parse_day(f"{last}-12-25"))
 
 
 def standing(rows: Iterable[tuple[Any, ...]], registry: Registry, owing: frozenset[str]) -> Standing:

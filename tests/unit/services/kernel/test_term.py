@@ -13,7 +13,7 @@ from services.kernel.clock_rules import LastDay, Start, Unit
 from services.kernel.codes import day_of
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_day, format_instant, parse_day, parse_instant
-from services.kernel.term import Counting, add_months, end_of_day, ending, warned_at
+from services.kernel.term import Counting, add_months, end_of_day, ending, start_of_day, warned_at
 
 CALENDAR = load_calendar(SCHEMAS_DIR / "codes" / "calendars")
 WORKING = Counting("working_day", "next_day", "by_nature")
@@ -55,6 +55,7 @@ def test_a_last_day_that_is_off_is_kept_where_the_rule_does_not_move_it() -> Non
 def test_a_day_ends_at_its_last_millisecond_in_china() -> None:
     assert format_instant(end_of_day(parse_day("2026-03-06"))) == "2026-03-06T15:59:59.999Z"
     assert day_of(end_of_day(parse_day("2026-03-06")) + 1) == parse_day("2026-03-07")
+    assert format_instant(start_of_day(parse_day("2026-03-06"))) == "2026-03-05T16:00:00.000Z"
 
 
 @pytest.mark.parametrize(
