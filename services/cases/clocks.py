@@ -48,8 +48,8 @@ def verdicts(case: Case, around: Around, now_ms: int) -> tuple[Judged, ...]:
     return tuple(found)
 
 
-def next_due(case: Case) -> int | None:
-    """When a warning or an end comes next."""
+def due_of(case: Case) -> int | None:
+    """When the case wants its next tick: a warning or an end comes then. None when nothing of it is due."""
     return min((at for clock in case.clocks if (at := _due(clock)) is not None), default=None)
 
 

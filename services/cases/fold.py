@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from services.cases.answers import no_effect, outsiders_answer
-from services.cases.clocks import next_due, recomputed, ripened
+from services.cases.clocks import due_of, recomputed, ripened
 from services.cases.moves import moved, opened_again
 from services.cases.openings import opened
 from services.cases.possibilities import parties, possible
@@ -67,11 +67,6 @@ def ripe(case: Case, at_ms: int, around: Around) -> Step:
     """The case after the tick of that time, ``due_of(case)``, and the warnings and expiries that are told by it."""
     clocks, changes = ripened(case, at_ms, around)
     return Step(replace(case, clocks=clocks), None, _told_to(parties(case), changes))
-
-
-def due_of(case: Case) -> int | None:
-    """When the case wants its next tick; None when nothing of it is due."""
-    return next_due(case)
 
 
 def _told_to(audience: Iterable[str], changes: tuple[ClockChange, ...]) -> tuple[ClockChange, ...]:

@@ -6,7 +6,7 @@ state table's key, the registry at the size that counts, and the derived events 
 
 from __future__ import annotations
 
-from services.cases.fold import Around, Said, due_of, ripe, step
+from services.cases.fold import Around, Said, ripe, step
 from services.cases.state import Case
 from services.cases.table import Transfers
 from services.events.transfer import CalendarApplied, TransferMoved, TransferOpened
@@ -63,8 +63,3 @@ def tick(tables: Transfers, rules: ClockRules, state: Case, at_ms: int, world: W
     around = Around(tables, rules, world.registry(state.members))
     done = ripe(state, at_ms, around)
     return Folded(done.case, clock_events(done.case, done.changes, around))
-
-
-def due(state: Case) -> int | None:
-    """When a clock of the case is next to be told."""
-    return due_of(state)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cases.documents import load_transfers
+from services.cases.fold import due_of
 from services.cases.state import Case
 from services.cases.state_json import decode, encode
 from services.cases.table import Transfers
@@ -16,7 +17,7 @@ from services.kernel.clock_rules import ClockRules
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
 from services.runtime.fold import Room
-from services.transfers.fold import due, fold, key_of, tick
+from services.transfers.fold import fold, key_of, tick
 
 
 def room_of(tables: Transfers, rules: ClockRules) -> Room[Case]:
@@ -29,7 +30,7 @@ def room_of(tables: Transfers, rules: ClockRules) -> Room[Case]:
         encode=encode,
         decode=partial(decode_known, tables, rules),
         tick=partial(tick, tables, rules),
-        due_of=due,
+        due_of=due_of,
     )
 
 

@@ -12,6 +12,7 @@ import pytest
 
 import services.transfers
 from services.cases.actors import acting_roles
+from services.cases.fold import due_of
 from services.cases.lines import is_overdue
 from services.cases.state import Case, Clock, Part
 from services.cases.state_json import encode
@@ -21,7 +22,6 @@ from services.runtime.postgres import Database
 from services.runtime.store import Store
 from services.transfers.desk import CaseDesk, load_laws
 from services.transfers.figures import asked
-from services.transfers.fold import due
 from services.transfers.listing import NO_DUE, CaseQuery, ClockQuery, owed
 from tests.unit.services.cases.stage import DAY, HAISHU, MORNING, NANJING, NINGBO, NINGBO_POLICE, SUZHOU, members
 
@@ -131,7 +131,7 @@ def held(make_exchange) -> Iterator[Held]:
             database.ensure_schema("transfers", STORE_SQL)
         store = Store("transfers")
         with database.transaction() as connection:
-            store.save_states(connection, {case.subject: (encode(case), due(case)) for case in cases}, ())
+            store.save_states(connection, {case.subject: (encode(case), due_of(case)) for case in cases}, ())
         yield Held(desk, cases)
 
 

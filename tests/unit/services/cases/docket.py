@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
-from services.cases.clocks import next_due, recomputed, ripened, verdicts
+from services.cases.clocks import due_of, recomputed, ripened, verdicts
 from services.cases.state import Case, Fact, Part
 from services.cases.steps import Around, ClockChange
 from services.cases.table import Kind, Role, Transfers
@@ -81,7 +81,7 @@ class Docket:
     def hear(self, event: str, admitted_ms: int, *moments: Moment, scope: str | None = None) -> list[ClockChange]:
         """A fact: what is due before it is told first, as the fold of a case does."""
         first = len(self.told)
-        while (due := next_due(self.case)) is not None and due < admitted_ms:
+        while (due := due_of(self.case)) is not None and due < admitted_ms:
             self.tick(due)
         fact = Fact(event, NANJING, "move", admitted_ms, admitted_ms, moments, scope)
         after = replace(self.case, facts=(*self.case.facts, fact))
@@ -105,14 +105,14 @@ class Docket:
         """The ticks that are due by then."""
         first = len(self.told)
         until_ms = until if isinstance(until, int) else at(until)
-        while (due := next_due(self.case)) is not None and due <= until_ms:
+        while (due := due_of(self.case)) is not None and due <= until_ms:
             self.tick(due)
         return self.told[first:]
 
     def calendar_comes(self, until: int, admitted_ms: int, event: str = "e-calendar") -> list[ClockChange]:
         """Another calendar is loaded, and an entry says that it is to be counted by."""
         first = len(self.told)
-        while (due := next_due(self.case)) is not None and due < admitted_ms:
+        while (due := due_of(self.case)) is not None and due < admitted_ms:
             self.tick(due)
         registry = replace(self.around.registry, calendar=calendar(until=until))
         now = Around(self.around.tables, self.around.rules, registry, self.around.registry)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.cases.clocks import ORDINALS, next_due, recomputed, ripened, verdicts
+from services.cases.clocks import ORDINALS, due_of, recomputed, ripened, verdicts
 from services.cases.instances import SLOTS
 from services.cases.steps import FIRST_TICK_ORDINAL
 from services.kernel.clock_moments import Moment
@@ -38,7 +38,7 @@ def test_a_clock_is_told_once_when_its_trigger_comes() -> None:
 
 def test_it_warns_then_expires_each_once_a_millisecond_past_the_end() -> None:
     docket = begun()
-    assert next_due(docket.case) == WARN
+    assert due_of(docket.case) == WARN
     assert spoken(docket.wait(WARN - 1)) == []
     [warned] = docket.wait(DUE)
     [expired] = docket.wait(at("2026-12-01T00:00"))
@@ -46,14 +46,14 @@ def test_it_warns_then_expires_each_once_a_millisecond_past_the_end() -> None:
     assert (warned.what, warned.cause, warned.ordinal, warned.time_ms) == ("warned", "e-0", 256 + 2 * place, WARN)
     assert (expired.what, expired.cause, expired.ordinal) == ("expired", "e-0", 256 + 2 * place + 1)
     assert (expired.time_ms, expired.verdict.state, expired.verdict.breach) == (DUE + 1, "expired", True)
-    assert next_due(docket.case) is None
+    assert due_of(docket.case) is None
     assert ripened(docket.case, DUE + 1, docket.around) == (docket.case.clocks, ())
 
 
 def test_a_tick_that_is_late_tells_the_end_and_not_the_warning() -> None:
     docket = begun()
     assert spoken(docket.tick(DUE + 1)) == [("expired", "A8/1")]
-    assert next_due(docket.case) is None
+    assert due_of(docket.case) is None
 
 
 def test_a_stop_in_time_ends_it_and_nothing_comes_after() -> None:
@@ -122,7 +122,7 @@ def test_a_suspension_takes_the_end_away_and_a_resumption_gives_another() -> Non
     docket.happens("clue_received", BEGUN)
     [still] = docket.happens("testing", "2026-02-11T10:00", kind="suspended")
     assert (still.what, still.grounds, still.clock.due_at) == ("suspended", ("testing",), None)
-    assert next_due(docket.case) is None
+    assert due_of(docket.case) is None
     [again] = docket.happens("testing", "2026-02-25T10:00", kind="resumed")
     assert (again.what, again.clock.told_state) == ("resumed", "running")
     assert again.clock.due_at is not None
@@ -322,7 +322,7 @@ def test_what_was_told_is_how_the_clocks_stand(told: Told) -> None:
             if clock.due_at is None or clock.due_at + 1 != admitted:
                 assert clock.told_state == judged.state
         assert len(docket.case.clocks) == len(verdicts(docket.case, docket.around, admitted))
-        due = next_due(docket.case)
+        due = due_of(docket.case)
         assert due is None or due >= admitted
     docket.wait(told[-1][1] + 3000 * 24 * HOUR)
     assert len({(change.cause, change.ordinal) for change in docket.told}) == len(docket.told)
