@@ -167,7 +167,3 @@ class ClockRules:
     def in_force(self, rule_id: str, day: int) -> ClockRule | None:
         """The version in force on a day, for which the day of the trigger is taken; None when there was no such rule."""
         return next((rule for rule in self.versions(rule_id) if rule.covers(day)), None)
-
-    def started_by(self, moment: str, day: int) -> tuple[ClockRule, ...]:
-        """The rules whose clock a moment starts on a day, in the order of the table."""
-        return tuple(rule for rule in self.rules if rule.covers(day) and moment in rule.ids["trigger"])

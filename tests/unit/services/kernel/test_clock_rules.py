@@ -29,10 +29,13 @@ def test_there_is_no_rule_before_the_first_nor_after_the_last() -> None:
     assert RULES.versions("no such clock") == ()
 
 
-def test_the_clocks_that_a_moment_starts_are_those_in_force() -> None:
-    assert [rule.id for rule in RULES.started_by("dispute_arisen", CHANGE - 1)] == ["A3", "B6"]
-    assert [rule.id for rule in RULES.started_by("dispute_arisen", CHANGE)] == ["A3"]
-    assert RULES.started_by("no such moment", CHANGE) == ()
+def test_what_starts_a_clock_and_what_it_hears_is_that_of_every_version_of_its_rule() -> None:
+    [a3] = RULES.versions("A3")
+    newer = replace(a3, trigger=(RULES.moments["clue_received"],), stops=(), valid_from=CHANGE)
+    both = replace(RULES, rules=(replace(a3, valid_until=CHANGE - 1), newer))
+    assert both.triggers_of("A3") == {"dispute_arisen", "clue_received"}
+    assert both.heard_by("A3") == a3.hears | {"clue_received"}
+    assert (both.triggers_of("B6"), both.heard_by("B6")) == (frozenset(), frozenset())
 
 
 def test_a_rule_names_its_source_and_whether_it_is_only_shown() -> None:
