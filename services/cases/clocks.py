@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from services.cases.actors import actors_of
+from services.cases.actors import actors_of, actors_told
 from services.cases.instances import Instance, instances_of
 from services.cases.state import Case, Clock
 from services.cases.steps import FIRST_TICK_ORDINAL, Around, ClockChange, What
@@ -43,8 +43,9 @@ def verdicts(case: Case, around: Around, now_ms: int) -> tuple[Judged, ...]:
     for rule in kind.clocks:
         for one in instances_of(case, kind, rule, around.rules):
             judged = verdict(one.rule, one.moments, around.registry.calendar, now_ms)
-            clock = told.get(one.key) or _clock(one, judged, one.trigger.id, judged.state, warned=False)
-            found.append((clock, judged, actors_of(case, kind, one.rule, judged)))
+            actors = actors_of(case, kind, one.rule, judged)
+            clock = told.get(one.key) or _clock(one, judged, actors, one.trigger.id, warned=False)
+            found.append((clock, judged, actors))
     return tuple(found)
 
 
@@ -83,12 +84,14 @@ def _ticked(case: Case, clock: Clock, around: Around, at_ms: int) -> ClockChange
         place = _tick_ordinal(kind, clock.rule, clock.number, "expired")
         return _gone(case, clock, around, clock.since, place, at_ms)
     judged = verdict(one.rule, one.moments, around.registry.calendar, at_ms)
+    actors = actors_of(case, kind, one.rule, judged)
+    told_state = "expired" if what == "expired" else clock.told_state
     return ClockChange(
         what=what,
-        clock=replace(clock, warned=True, told_state="expired" if what == "expired" else clock.told_state),
+        clock=replace(clock, warned=True, told_state=told_state, actors=actors),
         before=clock,
         verdict=judged,
-        actors=actors_of(case, kind, one.rule, judged),
+        actors=actors,
         why=None,
         grounds=(),
         cause=clock.since,
@@ -147,7 +150,17 @@ def recomputed(
         clocks += _of_a_rule(known, found, entry, all_open, changes)
         for clock in known[len(found) :]:
             changes.append(_gone(case_after, clock, around, cause, len(changes), now_ms))
+    if case_after.parts != case_before.parts:
+        clocks = [_handed_on(clock, case_after, kind, around) for clock in clocks]
     return tuple(clocks), tuple(changes)
+
+
+def _handed_on(clock: Clock, case: Case, kind: Kind, around: Around) -> Clock:
+    """A clock after parts have changed: whoever came after must act; who had to when it ended stays."""
+    if clock.told_state in _CLOSED:
+        return clock
+    rule = next(version for version in around.rules.versions(clock.rule) if version.valid_from == clock.valid_from)
+    return replace(clock, actors=actors_told(case, kind, rule, clock))
 
 
 def _of_a_rule(
@@ -180,7 +193,8 @@ def _judged(clock: Clock | None, one: Instance, entry: _Entry, changes: list[Clo
         return clock
     passed = _passed(clock, judged, entry.now_ms)
     warned = passed is not None or judged.state == "expired" or _was_warned(clock, judged)
-    after = _clock(one, judged, entry.cause, judged.state, warned=warned)
+    actors = actors_of(entry.case, entry.kind, one.rule, judged)
+    after = _clock(one, judged, actors, entry.cause, warned=warned)
     changes.append(_change(what or "started", clock, after, one, judged, entry, len(changes)))
     if passed is not None:
         changes.append(_change(passed, after, after, one, judged, entry, len(changes)))
@@ -237,19 +251,20 @@ def _ended_otherwise(one: Instance, judged: Verdict, entry: _Entry) -> bool:
     return verdict(one.rule, before, entry.calendar, entry.now_ms).ended_at != judged.ended_at
 
 
-def _clock(one: Instance, judged: Verdict, since: str, told_state: str, *, warned: bool) -> Clock:
+def _clock(one: Instance, judged: Verdict, actors: tuple[str, ...], since: str, *, warned: bool) -> Clock:
     return Clock(
         rule=one.rule.id,
         valid_from=one.rule.valid_from,
         number=one.number,
         trigger=one.trigger.id,
         since=since,
-        told_state=told_state,
+        told_state=judged.state,
         due_at=judged.due_at,
         warn_at=judged.warn_at,
         provisional=judged.provisional,
         advisory=judged.advisory,
         warned=warned,
+        actors=actors,
     )
 
 
@@ -261,7 +276,7 @@ def _change(
         clock=after,
         before=before,
         verdict=judged,
-        actors=actors_of(entry.case, entry.kind, one.rule, judged),
+        actors=after.actors,
         why=_why(one, entry) if what == "moved" else None,
         grounds=_grounds(one) if what == "suspended" else (),
         cause=entry.cause,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from services.cases.actors import actors_told
 from services.cases.possibilities import rule_of
 from services.cases.state import Case, Clock
 from services.cases.steps import Around
@@ -40,7 +39,6 @@ def case_line(case: Case, around: Around, now_ms: int) -> dict[str, Any]:
 def clock_line(case: Case, clock: Clock, around: Around, now_ms: int) -> dict[str, Any]:
     """A clock of a case, and who must act."""
     kind, rule = around.tables.kinds[case.kind], rule_of(clock, around)
-    actors = () if rule is None else actors_told(case, kind, rule, clock)
     state_zh, state_en = CLOCK_STATES[clock.told_state]
     return {
         "case": case.subject,
@@ -58,7 +56,7 @@ def clock_line(case: Case, clock: Clock, around: Around, now_ms: int) -> dict[st
         "overdue": is_overdue(clock, around, now_ms),
         "provisional": clock.provisional,
         "advisory": clock.advisory,
-        "must_act": [who(actor, around.registry) for actor in actors],
+        "must_act": [who(actor, around.registry) for actor in clock.actors],
         **({} if clock.due_at is None else {"due_at": format_instant(clock.due_at)}),
     }
 

@@ -46,7 +46,7 @@ class Clock:
     """A clock as it was last told. ``key`` is ``<rule>/<number>``.
 
     ``since`` is the event that last changed it: with the rule it names what ticks derive. ``warned``: the warning of this end was told.
-    ``told_state`` is the state of the verdict last told (services/kernel/verdict.py).
+    ``actors`` are the members that must act, or had to when it ended. ``told_state`` is the state of the verdict last told (services/kernel/verdict.py).
     """
 
     rule: str
@@ -60,6 +60,7 @@ class Clock:
     provisional: bool = False
     advisory: bool = False
     warned: bool = False
+    actors: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -42,7 +42,7 @@ def decode(data: Mapping[str, Any]) -> Case:
         members=data["members"],
         parts=tuple(Part(**part) for part in data["parts"]),
         facts=tuple(_fact_of(fact) for fact in data["facts"]),
-        clocks=tuple(Clock(**clock) for clock in data["clocks"]),
+        clocks=tuple(_clock_of(clock) for clock in data["clocks"]),
         informed=tuple(data["informed"]),
         relates_to=tuple(data["relates_to"]),
     )
@@ -88,4 +88,9 @@ def _clock(clock: Clock) -> dict[str, Any]:
         "since": clock.since,
         "told_state": clock.told_state,
     }
-    return {**always, **{name: getattr(clock, name) for name in usual if getattr(clock, name) != usual[name]}}
+    actors = {"actors": list(clock.actors)} if clock.actors else {}
+    return {**always, **{name: getattr(clock, name) for name in usual if getattr(clock, name) != usual[name]}, **actors}
+
+
+def _clock_of(data: Mapping[str, Any]) -> Clock:
+    return Clock(**{**data, "actors": tuple(data.get("actors", ()))})

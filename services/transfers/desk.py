@@ -70,7 +70,7 @@ class CaseDesk:
     def clocks(self, asked: ClockQuery, now_ms: int) -> tuple[list[dict[str, Any]], Place | None]:
         """A page of clocks that have not ended, a line each, and the place of the last one."""
         around = self._around(self.history().latest)
-        rows = read_clocks(self._rows(clocks_sql(asked, self.laws.tables, self.laws.rules)))
+        rows = read_clocks(self._rows(clocks_sql(asked, self.laws.rules)))
         found = [(row.case, clock) for row in rows for clock in row.case.clocks if clock.key == row.clock]
         lines = [clock_line(case, clock, around, now_ms) for case, clock in found]
         return lines, rows[-1].place if rows else None

@@ -30,7 +30,7 @@ from services.runtime.clock_metrics import (
 from services.runtime.metrics import Metrics
 from services.runtime.postgres import Database
 from services.transfers.desk import Laws, load_laws
-from services.transfers.listing import READY, Statement, acts_columns, owed, standing_sql
+from services.transfers.listing import READY, Statement, owed, standing_sql
 
 OUTSIDE: Final = "outside"
 """The city of a clock for which an organ outside the exchange must act."""
@@ -94,9 +94,8 @@ def figures_for(metrics: Metrics, registry: Callable[[], Registry]) -> CaseFigur
 
 def asked(laws: Laws, calendar: Calendar) -> Statement:
     """The statement that counts the clocks that have not ended, and its parameters."""
-    given = acts_columns(laws.tables, laws.rules)
     rules = sorted({rule.id for rule in laws.rules.rules})
-    return standing_sql(), {**given, "rules": rules, "settled": settled_until(calendar)}
+    return standing_sql(), {"rules": rules, "settled": settled_until(calendar)}
 
 
 def settled_until(calendar: Calendar) -> int:

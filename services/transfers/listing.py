@@ -11,10 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from services.cases.actors import acting_roles
 from services.cases.state import Case
 from services.cases.state_json import decode
-from services.cases.table import Transfers
 from services.kernel.clock_rules import ClockRules
 from services.members.registry import Registry, divisions_above
 
@@ -110,7 +108,7 @@ def cases_sql(asked: CaseQuery, rules: ClockRules) -> Statement:
     return (_CASES_FOUND if is_found else _CASES).format(where=" and ".join(where)), given
 
 
-def clocks_sql(asked: ClockQuery, tables: Transfers, rules: ClockRules) -> Statement:
+def clocks_sql(asked: ClockQuery, rules: ClockRules) -> Statement:
     """Clock, due time and state of its case, of a page."""
     wanted = {rule.id for rule in rules.rules} if asked.rule is None else {asked.rule}
     if asked.overdue:
@@ -134,7 +132,7 @@ def clocks_sql(asked: ClockQuery, tables: Transfers, rules: ClockRules) -> State
     if asked.acting is not None:
         cases.append(_TOLD)
         clocks.append(_ACTS)
-        given |= {"names": list(asked.acting), **acts_columns(tables, rules)}
+        given["names"] = list(asked.acting)
     if asked.after is not None:
         clocks.append("(coalesce(due_at, %(no_due)s), key, clock) > (%(after_due)s, %(after_key)s, %(after_clock)s)")
         given |= dict(zip(("after_due", "after_key", "after_clock"), asked.after, strict=True))
@@ -163,19 +161,6 @@ def owed(rules: ClockRules) -> list[str]:
     return sorted({rule.id for rule in rules.rules if rule.effect == "overdue"})
 
 
-def acts_columns(tables: Transfers, rules: ClockRules) -> dict[str, list[str]]:
-    """Who acts for which rule in which kind, as three columns for ``unnest``."""
-    found = {
-        (kind.id, rule_id, role)
-        for kind in tables.kinds.values()
-        for rule_id in kind.clocks
-        for rule in rules.versions(rule_id)
-        for role in acting_roles(kind, rule)
-    }
-    columns = zip(*sorted(found), strict=True) if found else ((), (), ())
-    return dict(zip(("act_kinds", "act_rules", "act_roles"), map(list, columns), strict=True))
-
-
 def organs_of(registry: Registry, division: str) -> tuple[str, ...]:
     """Every participant that serves a division or one below it, by id."""
     people = registry.participants.values()
@@ -185,22 +170,18 @@ def organs_of(registry: Registry, division: str) -> tuple[str, ...]:
 
 
 OPEN_CLOCKS = """
-    select s.key, s.state ->> 'kind' as kind, s.state -> 'parts' as parts, c.rule || '/' || c.number as clock, c.*
+    select s.key, s.state ->> 'kind' as kind, c.rule || '/' || c.number as clock, c.*
     from transfers.state s, jsonb_to_recordset(s.state -> 'clocks') as c (
-        rule text, number int, told_state text, due_at bigint, warned boolean, provisional boolean, advisory boolean)
+        rule text, number int, told_state text, due_at bigint, warned boolean, provisional boolean, advisory boolean, actors jsonb)
     where {cases}"""
 """The clocks of the cases that ``cases`` says, with what is asked of them; those that have ended too."""
 
 _STANDING = f"""
-    select found.kind, found.rule, acts.participant, count(*), count(*) filter (where told_state = 'running' and warned),
+    select found.kind, found.rule, acts.actor, count(*), count(*) filter (where told_state = 'running' and warned),
         count(*) filter (where told_state = 'expired' and advisory is not true), count(*) filter (where provisional),
         count(*) filter (where provisional and due_at < %(settled)s)
     from ({OPEN_CLOCKS.format(cases="transfers.case_marks(s.state) ?| %(rules)s::text[]")}) as found
-    left join lateral (
-        select p.participant from jsonb_to_recordset(found.parts) as p (role text, participant text, outside boolean)
-        join unnest(%(act_kinds)s::text[], %(act_rules)s::text[], %(act_roles)s::text[]) as acts (kind, rule, role) using (role)
-        where acts.kind = found.kind and acts.rule = found.rule and p.outside is not true
-    ) as acts on true
+    left join lateral jsonb_array_elements_text(coalesce(found.actors, '[]')) as acts (actor) on true
     where told_state in ('running', 'suspended', 'expired')
     group by 1, 2, 3"""  # noqa: S608
 
@@ -218,10 +199,7 @@ _TICKS = "s.due_at <= %(due_before)s"
 _ENDS = """exists (
     select from jsonb_array_elements(s.state -> 'clocks') as c
     where c ->> 'told_state' = 'running' and (c ->> 'due_at')::bigint < %(due_before)s)"""
-_ACTS = """exists (
-    select from jsonb_to_recordset(parts) as p (role text, participant text)
-    join unnest(%(act_kinds)s::text[], %(act_rules)s::text[], %(act_roles)s::text[]) as acts (kind, rule, role) using (role)
-    where acts.kind = found.kind and acts.rule = found.rule and p.participant = any(%(names)s::text[]))"""
+_ACTS = "actors ?| %(names)s::text[]"
 _CASES = "select s.state from transfers.state s where {where} order by s.key limit %(limit)s"
 # First found, then sorted: else the planner may walk a million cases in their order to find the fifty of one organ.
 _CASES_FOUND = """

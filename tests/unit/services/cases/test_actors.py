@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from services.cases.actors import actors_told
 from services.cases.clocks import verdicts
-from services.cases.lines import clock_line
 from services.cases.possibilities import rule_of
 from services.cases.state import Fact, Part
 from services.cases.state_json import decode, encode
@@ -51,7 +50,6 @@ def test_a_term_that_ran_out_stays_with_whoever_had_it_and_one_that_runs_goes_to
         case = replace(stage.now, parts=(*kept, newcomer), facts=(*stage.now.facts, fact))
         clock = replace(running, told_state="expired")
         assert actors_told(case, kind, rule, clock) == (actor,)
-        assert [who["participant"] for who in clock_line(case, clock, around(), now)["must_act"]] == [actor]
         assert [actors for each, _, actors in verdicts(case, around(), now) if each.key == clock.key] == [(actor,)]
 
 
@@ -61,3 +59,12 @@ def test_who_must_act_are_the_members_of_the_roles_that_the_rule_names() -> None
     docket.case = replace(docket.case, parts=(Part("asker", NANJING), outside, Part("asked", SUZHOU)))
     [change] = docket.happens("assistance_requested", "2026-02-09T10:00")
     assert change.actors == (SUZHOU,)
+
+
+def test_what_is_kept_of_a_clock_says_who_must_act_also_after_the_parts_have_changed() -> None:
+    stage = referral()
+    stage.move("accept", NINGBO_POLICE, NINGBO)
+    stage.move("forward", NINGBO_POLICE, NINGBO, SUZHOU_POLICE, at=stage.at + DAY)
+    kept = {clock.key: clock.actors for clock in stage.now.clocks}
+    assert kept == {clock.key: actors for clock, _, actors in verdicts(stage.now, around(), stage.at)}
+    assert {(SUZHOU_POLICE,), (NINGBO_POLICE,)} <= set(kept.values())

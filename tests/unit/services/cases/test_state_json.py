@@ -36,7 +36,9 @@ FULL = Case(
     ),
     clocks=(
         Clock("C4", None, 1, "e", "e", "running"),
-        Clock("F1", 20_120, 2, "e", "f", "expired", 10, 9, provisional=True, advisory=True, warned=True),
+        Clock(
+            "F1", 20_120, 2, "e", "f", "expired", 10, 9, provisional=True, advisory=True, warned=True, actors=("A", "B")
+        ),
     ),
     informed=("A", "B"),
     relates_to=("CL-1",),

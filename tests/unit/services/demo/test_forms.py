@@ -65,7 +65,7 @@ def test_what_the_form_does_not_ask_and_the_list_does_not_have_is_refused(says: 
 
 
 def test_a_city_without_code_lists_is_told() -> None:
-    with pytest.raises(BadSettings, match="cities/nowhere/city.toml"):
+    with pytest.raises(BadSettings, match=r"cities/nowhere/city\.toml"):
         code_lists("nowhere")
 
 

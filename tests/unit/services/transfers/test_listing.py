@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from services.cases.actors import acting_roles
-from services.cases.documents import load_transfers
 from services.cases.state_json import encode
 from services.kernel.clock_documents import load_clock_rules
 from services.kernel.data import SCHEMAS_DIR
@@ -16,7 +14,6 @@ from services.transfers.listing import (
     NO_DUE,
     CaseQuery,
     ClockQuery,
-    acts_columns,
     cases_sql,
     clocks_sql,
     organs_of,
@@ -27,7 +24,6 @@ from services.transfers.listing import (
 from tests.unit.services.cases.stage import HAISHU, NANJING, NINGBO, ORGANS, SUBJECT, assistance, members
 
 RULES = load_clock_rules(SCHEMAS_DIR / "codes" / "clocks.toml")
-TABLES = load_transfers(SCHEMAS_DIR / "codes" / "transfers.toml", RULES)
 EVIL = "x'; drop table state; --"
 
 
@@ -61,7 +57,7 @@ def test_every_value_of_a_list_of_cases_is_a_parameter(asked: CaseQuery) -> None
     ],
 )
 def test_every_value_of_a_list_of_clocks_is_a_parameter(asked: ClockQuery) -> None:
-    text, given = clocks_sql(asked, TABLES, RULES)
+    text, given = clocks_sql(asked, RULES)
     assert names_in(text) == set(given)
     assert EVIL not in text
 
@@ -76,17 +72,7 @@ def test_a_right_that_lapses_makes_nobody_late() -> None:
     lapsing = {rule.id for rule in RULES.rules if rule.effect == "lapse"}
     assert lapsing
     assert lapsing.isdisjoint(owed(RULES))
-    assert clocks_sql(ClockQuery(overdue=True, rule=min(lapsing)), TABLES, RULES)[1]["rules"] == []
-
-
-def test_who_acts_is_whoever_plays_a_role_that_stands_for_the_actor_of_the_rule() -> None:
-    kind = TABLES.kinds["assistance_request"]
-    [rule] = RULES.versions("A8")
-    assert acting_roles(kind, rule) == ("requested",)
-    columns = acts_columns(TABLES, RULES)
-    rows = set(zip(*columns.values(), strict=True))
-    assert ("assistance_request", "A8", "requested") in rows
-    assert {kind for kind, _, _ in rows} <= set(TABLES.kinds)
+    assert clocks_sql(ClockQuery(overdue=True, rule=min(lapsing)), RULES)[1]["rules"] == []
 
 
 def test_a_division_holds_the_organs_of_those_below_it() -> None:
