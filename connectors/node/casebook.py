@@ -18,28 +18,23 @@ import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import rfc8785
 
 from connectors.node.case_entries import DIFFERS, SAME, UNKNOWN, CaseEntry, ClockNotice
 from services.cases.clocks import ORDINALS
-from services.cases.documents import load_transfers
 from services.cases.fold import Around, ClockChange, Said, due_of, ripe, step
+from services.cases.laws import Laws
 from services.cases.possibilities import parties
 from services.cases.state import Case
-from services.cases.table import Transfers
+from services.cases.told import as_told
 from services.cases.view import verdict_document
 from services.events.notice import ClockVerdict
 from services.events.transfer import TransferOpened
-from services.kernel.clock_documents import load_clock_rules
-from services.kernel.clock_rules import ClockRules
-from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import Transient
 from services.kernel.ids import derived_id
 from services.kernel.instants import parse_instant
-from services.kernel.verdict import Verdict
 from services.members.history import History
 
 ROOM: Final = "transfers"
@@ -50,20 +45,6 @@ _MOST_KEPT: Final = 256
 """Of so many cases it is remembered how far they were folded."""
 _Read = tuple[str, tuple[str, ...], int]
 """What may differ of an entry between two looks: its event, who has it for all that is known, and the size of the members log it is judged by."""
-
-
-@dataclass(frozen=True, slots=True)
-class Laws:
-    """Kinds of transfer and clock rules."""
-
-    tables: Transfers
-    rules: ClockRules
-
-
-def load_laws(codes: Path = SCHEMAS_DIR / "codes") -> Laws:
-    """Those of the release. ``BadSettings`` when they do not hold together; reads two files."""
-    rules = load_clock_rules(codes / "clocks.toml")
-    return Laws(load_transfers(codes / "transfers.toml", rules), rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +101,7 @@ class Casebook:
 
     def around(self, case: Case) -> Around:
         """What a case is judged by now."""
-        return self._around(case.members, None)
+        return self.laws.of_case(case, self._registry)
 
     def known(self, participant: str, entries: Sequence[CaseEntry]) -> dict[str, Any] | None:
         """What a mapping may name with ``@case.``: kind, agreement and event of the opening, and all parties but the participant."""
@@ -163,7 +144,7 @@ class Casebook:
             before = _Folded([], None, ())
         case, changes = before.case, [*before.changes]
         for entry, size in zip(entries[len(before.read) :], sizes[len(before.read) :], strict=True):
-            done = step(case, _said(entry, size), self._around(size, case))
+            done = step(case, _said(entry, size), self.laws.at_entry(case, size, self._registry))
             case = done.case
             changes += done.changes
         folded = _Folded(read, case, tuple(changes))
@@ -173,10 +154,6 @@ class Casebook:
             if len(self._folded) > _MOST_KEPT:
                 del self._folded[next(iter(self._folded))]
         return folded
-
-    def _around(self, size: int, case: Case | None) -> Around:
-        before = None if case is None or case.members in (0, size) else self._registry(case.members)
-        return Around(self.laws.tables, self.laws.rules, self._registry(size), before)
 
     def _registry(self, size: int) -> Any:
         if size > self.history.size:
@@ -222,7 +199,7 @@ def _said(entry: CaseEntry, members: int) -> Said:
 def _compared(notice: ClockNotice, change: ClockChange | None) -> Comparison:
     if change is None:
         return Comparison(notice, DIFFERS, None)
-    own = _told(change.verdict)
+    own = as_told(change.verdict)
     is_same = (notice.clock, notice.actors, notice.time_ms, notice.verdict) == (
         change.clock.key,
         change.actors,
@@ -230,13 +207,3 @@ def _compared(notice: ClockNotice, change: ClockChange | None) -> Comparison:
         own,
     )
     return Comparison(notice, SAME if is_same else DIFFERS, own)
-
-
-def _told(judged: Verdict) -> ClockVerdict:
-    same = ("state", "started_at", "due_at", "warn_at", "alarm_at", "hint_at", "ended_at", "late_by_ms")
-    flags = ("provisional", "advisory", "breach", "source")
-    return ClockVerdict(
-        **{name: getattr(judged, name) for name in (*same, *flags)},
-        explanation_zh=judged.explanation.zh,
-        explanation_en=judged.explanation.en,
-    )

@@ -21,7 +21,7 @@ from connectors.kit.dialect import load_dialect
 from connectors.node import members_log
 from connectors.node.arrivals import Arrivals
 from connectors.node.case_watch import CaseWatch
-from connectors.node.casebook import Casebook, load_laws
+from connectors.node.casebook import Casebook
 from connectors.node.config import (
     City,
     Member,
@@ -49,6 +49,7 @@ from connectors.node.verify import LATEST, Verifier
 from connectors.node.witness import Witness
 from connectors.rest.city import RestCity
 from connectors.rest.system import compile_system
+from services.cases.laws import load_laws
 from services.codec.envelope import Envelope
 from services.codec.http import AsyncHttpClient
 from services.codec.keys import Ed25519Signer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections.abc import Iterator
@@ -35,16 +34,12 @@ from services.kernel.errors import BadSettings, Refused, Transient
 from services.kernel.ports import Clock
 from services.members.follower import MembersFollower
 from services.runtime.background import begin, wait
+from services.runtime.garbage import look_seldom
 from services.runtime.topics import Groups, Topics, load_topics
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 5.0
 _FOLLOW_S = 30.0
-_GC_THRESHOLD = (
-    100_000,
-    20,
-    100,
-)  # a batch makes many small objects and no cycles: looking for them cost a tenth of the time
 _SWITCH_S = 0.0005  # what waits for an answer beside the loop (verifiers, commit, health) waits for the interpreter at most so long
 
 
@@ -79,8 +74,7 @@ class Admission:
     def run(self) -> None:
         """Works until it is stopped. Waits out every ``Transient``, telling why; ``Corrupt`` ends it."""
         sys.setswitchinterval(_SWITCH_S)
-        gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLD)
+        look_seldom()
         follower = MembersFollower(
             self._settings.librdkafka(), self._topics, schema_of=self._released.with_digest, root=self._root
         )

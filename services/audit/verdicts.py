@@ -21,19 +21,16 @@ import rfc8785
 from services.audit.sources import Finding, LogSource, entry_of, place_of
 from services.audit.verify_log import read_members
 from services.cases.clocks import ORDINALS
-from services.cases.documents import load_transfers
 from services.cases.fold import Around, ClockChange, NoEffect, Said, Step, due_of, ripe, step
+from services.cases.laws import Laws, load_laws
 from services.cases.possibilities import parties
 from services.cases.state import Case
-from services.cases.table import Transfers
 from services.cases.told import as_told
 from services.cases.view import verdict_document
 from services.codec.released import load_released
 from services.codec.statement import MAX_ADDRESSEES
 from services.events.notice import ClockVerdict
 from services.events.transfer import CalendarApplied, MoveHadNoEffect, TransferMoved, TransferOpened
-from services.kernel.clock_documents import load_clock_rules
-from services.kernel.clock_rules import ClockRules
 from services.kernel.errors import Corrupt, Refused
 from services.kernel.ids import derived_id
 from services.members.history import History
@@ -95,11 +92,9 @@ def compute(source: LogSource, only: str | None, at_ms: int) -> VerdictsReport:
         raise Refused("not-in-log", f"{later[0]} begins in the middle here; a case is computed from its opening on")
     # (1) members
     members = read_members(source)
-    codes = source.schemas_dir / "codes"
-    rules = load_clock_rules(codes / "clocks.toml")
-    tables = load_transfers(codes / "transfers.toml", rules)
+    laws = load_laws(source.schemas_dir / "codes")
     schema_of = load_released(source.schemas_dir / "released").with_digest
-    computing = _Computing(source, only, at_ms, members.history, tables, rules, schema_of)
+    computing = _Computing(source, only, at_ms, members.history, laws, schema_of)
     computing.findings += [(0, finding) for finding in members.findings]
     return computing.run()
 
@@ -112,8 +107,7 @@ class _Computing:
     only: str | None
     at_ms: int
     history: History
-    tables: Transfers
-    rules: ClockRules
+    laws: Laws
     schema_of: SchemaOf
     findings: list[tuple[int, Finding]] = field(default_factory=list)
     _cases: dict[str, Case] = field(default_factory=dict)
@@ -160,8 +154,7 @@ class _Computing:
     def _fold(self, logged: Logged, event: Heard) -> None:
         statement, size = logged.entry.statement, logged.entry.members
         case = self._cases.get(statement.subject)
-        before = None if case is None or case.members in (0, size) else self.history.at(case.members)
-        around = Around(self.tables, self.rules, self.history.at(size), before)
+        around = self.laws.at_entry(case, size, self.history.at)
         said = Said(
             event=logged.id,
             source=statement.source,
@@ -191,7 +184,7 @@ class _Computing:
             self._changes[done.case.subject, change.cause, change.ordinal] = _owed(done.case.subject, change, groups)
 
     def _around(self, case: Case) -> Around:
-        return Around(self.tables, self.rules, self.history.at(case.members))
+        return self.laws.of_case(case, self.history.at)
 
     def _document(self, case: Case) -> CaseVerdicts:
         document = verdict_document(case, self._around(case), self.at_ms)

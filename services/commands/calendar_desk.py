@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from services.cases.laws import Laws, load_laws
 from services.cases.state import Case
 from services.cases.state_json import decode
-from services.cases.steps import Around
 from services.codec.envelope import seal_batch
 from services.commands.calendar_applying import Publication, Said
 from services.commands.members_desk import Desk
@@ -30,7 +30,6 @@ from services.runtime.postgres import Database
 from services.runtime.store import Store
 from services.runtime.topics import load_topics
 from services.transfers import calendar_effects as effects
-from services.transfers.desk import Laws, load_laws
 
 _FAMILY = "transfers"
 _POLL_S = 0.2
@@ -130,7 +129,7 @@ class CalendarDesk:
 
     def waiting(self, year: int) -> list[effects.Waiting]:
         """The cases that wait for the calendar of a year, by the states that the room has stored."""
-        around = Around(self._laws.tables, self._laws.rules, self._desk.registry())
+        around = self._laws.by(self._desk.registry())
         now_ms = self._desk.now_ms()
         return [one for page in self._candidates(year) for one in effects.waiting(page, around, now_ms)]
 

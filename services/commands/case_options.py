@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from services.cases.laws import load_laws
 from services.codec.keys import parse_public
 from services.codec.released import load_released
 from services.commands.times import Time
@@ -25,7 +26,7 @@ from services.runtime.postgres import Database
 from services.runtime.settings import CommonSettings
 from services.runtime.shell import clock_of
 from services.runtime.topics import Topics
-from services.transfers.desk import CaseDesk, load_laws
+from services.transfers.desk import CaseDesk
 from services.transfers.listing import MAX_LIMIT, organs_of
 
 F = TypeVar("F", bound=Callable[..., Any])

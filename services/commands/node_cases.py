@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from connectors.node import case_report, report
-from connectors.node.casebook import Casebook, load_laws
+from connectors.node.casebook import Casebook
 from connectors.node.config import load_config, read_root_key
+from services.cases.laws import load_laws
 from services.commands.times import Time
 from services.kernel.instants import format_instant
 from services.runtime.settings import CommonSettings

@@ -27,6 +27,7 @@ from services.kernel.clock_rules import ClockRule, ClockRules
 from services.kernel.ports import Clock
 from services.kernel.verdict import verdict
 from services.members.registry import Registry
+from services.runtime.garbage import look_seldom
 from services.runtime.metrics import Metrics
 from services.runtime.postgres import Database
 from services.runtime.proposals import Proposer
@@ -123,6 +124,7 @@ class RoomRun:
 
     def fold(self, made: Sequence[RawRecord]) -> Speed:
         """Decoded, folded, stored with position and outbox, in the worker's batches."""
+        look_seldom()  # as the worker does
         begun = time.perf_counter()
         for at in range(0, len(made), BATCH):
             self._runner.fold(made[at : at + BATCH])

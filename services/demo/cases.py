@@ -12,8 +12,8 @@ from hashlib import sha256
 import rfc8785
 
 from services.cases.clocks import verdicts
-from services.cases.documents import load_transfers
 from services.cases.fold import Around, Said, step
+from services.cases.laws import Laws, load_laws
 from services.cases.state import Case
 from services.cases.view import Judged, verdict_document
 from services.codec.entry import Entry
@@ -21,8 +21,6 @@ from services.codec.keys import PublicKey
 from services.demo.hand_over import Expected, format_time
 from services.demo.tally import Tally, released
 from services.events.transfer import MoveHadNoEffect, TransferEvent
-from services.kernel.clock_documents import load_clock_rules
-from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import parse_instant
 from services.members.history import History
 
@@ -36,7 +34,7 @@ class Cases:
     """Folds what a tally has taken, further at every call of ``follow``."""
 
     history: History
-    _tables: Around
+    laws: Laws
     states: dict[str, Case] = field(default_factory=dict)
     _members: int = 0
     _folded: int = 0
@@ -44,10 +42,7 @@ class Cases:
     @classmethod
     def of(cls, members_log: str, root: PublicKey) -> Cases:
         """With the tables of this release. Blocks on the disk."""
-        rules = load_clock_rules(SCHEMAS_DIR / "codes" / "clocks.toml")
-        tables = load_transfers(SCHEMAS_DIR / "codes" / "transfers.toml", rules)
-        history = History(log=members_log, schema_of=released().with_digest, root=root)
-        return cls(history, Around(tables, rules, history.latest))
+        return cls(History(log=members_log, schema_of=released().with_digest, root=root), load_laws())
 
     def follow(self, tally: Tally) -> None:
         """Folds what has come since; an entry that was judged by members not read yet waits for them."""
@@ -75,14 +70,13 @@ class Cases:
         return f"sha256:{sha256(rfc8785.dumps(verdict_document(case, self._around(case), now_ms))).hexdigest()}"
 
     def _around(self, case: Case) -> Around:
-        return Around(self._tables.tables, self._tables.rules, self.history.at(case.members))
+        return self.laws.of_case(case, self.history.at)
 
     def _fold(self, entry: Entry, event: TransferEvent) -> None:
         if isinstance(event, MoveHadNoEffect):
             return
         statement = entry.statement
         case = self.states.get(statement.subject)
-        before = None if case is None or case.members in (0, entry.members) else self.history.at(case.members)
         said = Said(
             event=statement.id,
             source=statement.source,
@@ -95,7 +89,7 @@ class Cases:
             subject=statement.subject,
             body=event,
         )
-        around = Around(self._tables.tables, self._tables.rules, self.history.at(entry.members), before)
+        around = self.laws.at_entry(case, entry.members, self.history.at)
         self.states[statement.subject] = step(case, said, around).case
 
 

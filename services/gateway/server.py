@@ -14,6 +14,7 @@ import uvicorn
 import uvloop
 
 from services.audit.evidence_desk import EvidenceDesk
+from services.cases.laws import load_laws
 from services.codec.tlog_policy import Policy, format_policy
 from services.gateway.access import AccessLog
 from services.gateway.app import Handlers, build_app, route_table
@@ -44,7 +45,7 @@ from services.ledger.settings import LedgerSettings
 from services.runtime.logging import configure, get_logger
 from services.runtime.shell import SystemEntropy
 from services.runtime.topics import Topics
-from services.transfers.desk import CaseDesk, load_laws
+from services.transfers.desk import CaseDesk
 
 _KEEP_ALIVE_S = 75
 _BACKLOG = 512

@@ -1,6 +1,6 @@
 """Reading the fields of a parsed TOML document: every key is known, every value has its kind, or BadSettings says where.
 
-Used by the loaders of the tables that are documents rather than CSV (`calendar_documents.py`, `clock_documents.py`).
+Used by whoever reads a document of the project's own: tables that are not CSV, files of cases.
 """
 
 import tomllib

@@ -71,7 +71,7 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """A derived event to be proposed. Its id is UUIDv8 of (room name, cause, ordinal), so emitting twice is once.
+    """A derived event to be proposed. Its id is UUIDv8 of (room name, subject, cause, ordinal), so emitting twice is once.
 
     ``cause`` is the id of the event it follows from, ``ordinal`` tells the emissions of one cause apart, ``time_ms`` is
     the admission time of the cause or the due time that came, ``addressee`` stands in ascending order without repeats.

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from services.cases.documents import load_transfers
+from services.cases.laws import Laws
 from services.cases.lines import case_line, clock_line
 from services.cases.state import Case
 from services.cases.state_json import decode
-from services.cases.steps import Around
-from services.cases.table import Transfers
 from services.cases.view import case_view
-from services.kernel.clock_documents import load_clock_rules
-from services.kernel.clock_rules import ClockRules
 from services.kernel.errors import Transient
 from services.members.history import History
 from services.members.registry import Registry
@@ -41,20 +36,6 @@ _MEMBERS_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Laws:
-    """The tables of the release that cases are read by."""
-
-    tables: Transfers
-    rules: ClockRules
-
-
-def load_laws(codes: Path) -> Laws:
-    """The tables in a directory like ``schemas/codes``; ``BadSettings`` when they do not hold together."""
-    rules = load_clock_rules(codes / "clocks.toml")
-    return Laws(load_transfers(codes / "transfers.toml", rules), rules)
-
-
-@dataclass(frozen=True, slots=True)
 class CaseDesk:
     """Answers questions about cases."""
 
@@ -64,12 +45,12 @@ class CaseDesk:
 
     def cases(self, asked: CaseQuery, now_ms: int) -> list[dict[str, Any]]:
         """A page of cases, a line each."""
-        around = self._around(self.history().latest)
+        around = self.laws.by(self.history().latest)
         return [case_line(case, around, now_ms) for case in read_cases(self._rows(cases_sql(asked, self.laws.rules)))]
 
     def clocks(self, asked: ClockQuery, now_ms: int) -> tuple[list[dict[str, Any]], Place | None]:
         """A page of clocks that have not ended, a line each, and the place of the last one."""
-        around = self._around(self.history().latest)
+        around = self.laws.by(self.history().latest)
         rows = read_clocks(self._rows(clocks_sql(asked, self.laws.rules)))
         found = [(row.case, clock) for row in rows for clock in row.case.clocks if clock.key == row.clock]
         lines = [clock_line(case, clock, around, now_ms) for case, clock in found]
@@ -80,7 +61,7 @@ class CaseDesk:
         case = self.state(subject)
         if case is None or not case.exists:
             return None
-        return case_view(case, self._around(self.registry_at(case.members)), now_ms, participant)
+        return case_view(case, self.laws.of_case(case, self.registry_at), now_ms, participant)
 
     def state(self, subject: str) -> Case | None:
         """The state of a case as the room has stored it."""
@@ -93,9 +74,6 @@ class CaseDesk:
         if not history.wait_for(size, _MEMBERS_WAIT_S):
             raise Transient(f"the members log has been read to {history.size}, a case needs {size}")
         return history.at(size)
-
-    def _around(self, registry: Registry) -> Around:
-        return Around(self.laws.tables, self.laws.rules, registry)
 
     def _rows(self, statement: Statement) -> list[tuple[Any, ...]]:
         """What a statement gives; nothing before the room has made its tables."""

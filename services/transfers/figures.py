@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from services.cases.laws import Laws, load_laws
 from services.events.notice import ClockStopped
 from services.events.registry import Event
 from services.kernel.calendar import Calendar
@@ -29,7 +30,6 @@ from services.runtime.clock_metrics import (
 )
 from services.runtime.metrics import Metrics
 from services.runtime.postgres import Database
-from services.transfers.desk import Laws, load_laws
 from services.transfers.listing import READY, Statement, owed, standing_sql
 
 OUTSIDE: Final = "outside"

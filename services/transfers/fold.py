@@ -6,11 +6,10 @@ state table's key, the registry at the size that counts, and the derived events 
 
 from __future__ import annotations
 
-from services.cases.fold import Around, Said, ripe, step
+from services.cases.fold import Said, ripe, step
+from services.cases.laws import Laws
 from services.cases.state import Case
-from services.cases.table import Transfers
 from services.events.transfer import CalendarApplied, TransferMoved, TransferOpened
-from services.kernel.clock_rules import ClockRules
 from services.runtime.fold import Folded, Logged, World
 from services.transfers.answers import clock_events, no_effect
 
@@ -22,17 +21,15 @@ def key_of(logged: Logged) -> tuple[str, ...]:
     return (logged.entry.statement.subject,) if isinstance(logged.event, Heard) else ()
 
 
-def fold(tables: Transfers, rules: ClockRules, state: Case | None, logged: Logged, world: World) -> Folded[Case | None]:
+def fold(laws: Laws, state: Case | None, logged: Logged, world: World) -> Folded[Case | None]:
     """The case after an entry, and what it says. A redelivered entry changes nothing and says nothing.
 
-    ``tables`` and ``rules`` are data of the release, bound once by ``worker.py``.
+    ``laws`` are data of the release, bound once by ``worker.py``.
     """
     event = logged.event
     if not isinstance(event, Heard):
         return Folded(state)
-    size = logged.entry.members
-    before = None if state is None or state.members in (0, size) else world.registry(state.members)
-    around = Around(tables, rules, world.registry(size), before)
+    around = laws.at_entry(state, logged.entry.members, world.registry)
     said = said_of(logged, event)
     done = step(state, said, around)
     emissions = clock_events(done.case, done.changes, around)
@@ -58,8 +55,8 @@ def said_of(logged: Logged, event: Heard) -> Said:
     )
 
 
-def tick(tables: Transfers, rules: ClockRules, state: Case, at_ms: int, world: World) -> Folded[Case]:
+def tick(laws: Laws, state: Case, at_ms: int, world: World) -> Folded[Case]:
     """The case after a due time: its warnings and ends that have come are told, by the calendar that the case was last judged by."""
-    around = Around(tables, rules, world.registry(state.members))
+    around = laws.of_case(state, world.registry)
     done = ripe(state, at_ms, around)
     return Folded(done.case, clock_events(done.case, done.changes, around))

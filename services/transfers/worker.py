@@ -7,41 +7,38 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from services.cases.documents import load_transfers
 from services.cases.fold import due_of
+from services.cases.laws import Laws, load_laws
 from services.cases.state import Case
 from services.cases.state_json import decode, encode
-from services.cases.table import Transfers
-from services.kernel.clock_documents import load_clock_rules
-from services.kernel.clock_rules import ClockRules
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.errors import BadSettings
 from services.runtime.fold import Room
 from services.transfers.fold import fold, key_of, tick
 
 
-def room_of(tables: Transfers, rules: ClockRules) -> Room[Case]:
+def room_of(laws: Laws) -> Room[Case]:
     """The room over these tables. Its ticks wait for its own log alone: what stops a clock is said there."""
     return Room(
         name="transfers",
         families=("transfers",),
         key_of=key_of,
-        fold=partial(fold, tables, rules),
+        fold=partial(fold, laws),
         encode=encode,
-        decode=partial(decode_known, tables, rules),
-        tick=partial(tick, tables, rules),
+        decode=partial(decode_known, laws),
+        tick=partial(tick, laws),
         due_of=due_of,
     )
 
 
-def decode_known(tables: Transfers, rules: ClockRules, data: Mapping[str, Any]) -> Case:
+def decode_known(laws: Laws, data: Mapping[str, Any]) -> Case:
     """A stored case. ``BadSettings`` for one of a kind or a clock rule that this release does not have: it cannot be folded on."""
     case = decode(data)
-    if case.exists and case.kind not in tables.kinds:
+    if case.exists and case.kind not in laws.tables.kinds:
         raise BadSettings(
             f"the stored case {case.subject} is of the kind {case.kind}, which transfers.toml does not have"
         )
-    strange = sorted({clock.rule for clock in case.clocks if not rules.versions(clock.rule)})
+    strange = sorted({clock.rule for clock in case.clocks if not laws.rules.versions(clock.rule)})
     if strange:
         raise BadSettings(f"the stored case {case.subject} has clocks of {', '.join(strange)}, which clocks.toml lacks")
     return case
@@ -49,8 +46,7 @@ def decode_known(tables: Transfers, rules: ClockRules, data: Mapping[str, Any]) 
 
 def room_at(codes: Path) -> Room[Case]:
     """The room over the tables in a directory like ``schemas/codes``. ``BadSettings`` when they do not hold together."""
-    rules = load_clock_rules(codes / "clocks.toml")
-    return room_of(load_transfers(codes / "transfers.toml", rules), rules)
+    return room_of(load_laws(codes))
 
 
 ROOM = room_at(SCHEMAS_DIR / "codes")

@@ -12,6 +12,7 @@ import pytest
 
 import services.transfers
 from services.cases.fold import due_of
+from services.cases.laws import load_laws
 from services.cases.lines import is_overdue
 from services.cases.state import Case, Clock, Part
 from services.cases.state_json import encode
@@ -19,7 +20,7 @@ from services.cases.steps import Around
 from services.kernel.data import SCHEMAS_DIR
 from services.runtime.postgres import Database
 from services.runtime.store import Store
-from services.transfers.desk import CaseDesk, load_laws
+from services.transfers.desk import CaseDesk
 from services.transfers.figures import asked
 from services.transfers.listing import NO_DUE, CaseQuery, ClockQuery, owed
 from tests.unit.services.cases.stage import DAY, HAISHU, MORNING, NANJING, NINGBO, NINGBO_POLICE, SUZHOU, members

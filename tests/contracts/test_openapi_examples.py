@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from services.cases.fold import Around, Said, step
+from services.cases.laws import load_laws
 from services.cases.lines import case_line
 from services.cases.view import case_view
 from services.codec.checkpoint import Checkpoint, format_checkpoint, origin_of
@@ -44,7 +45,6 @@ from services.kernel.ports import CountedEntropy
 from services.ledger.standing import Standing
 from services.members.registry import EMPTY, apply
 from services.receipts.state import Answer, Copy, Entry, Receipt, Tracked, encode
-from services.transfers.desk import load_laws
 from tests.vectors.evidence.make import made as evidence_files
 
 NANJING, HANGZHOU = "320100.market_regulator", "330100.market_regulator"

@@ -15,7 +15,7 @@ from connectors.kit.port import FakeCity
 from connectors.node import members_log
 from connectors.node.arrivals import Arrivals
 from connectors.node.case_watch import CaseWatch
-from connectors.node.casebook import Casebook, load_laws
+from connectors.node.casebook import Casebook
 from connectors.node.gateway import GatewayAway, Published, Took
 from connectors.node.intake import Intake
 from connectors.node.journal import Journal
@@ -32,6 +32,7 @@ from connectors.node.site import Pace, Site
 from connectors.node.telling import Notebook
 from connectors.node.verify import Verifier
 from connectors.node.wire import InboxPage, MembersPage, read_inbox, read_members
+from services.cases.laws import load_laws
 from services.codec.envelope import Envelope
 from services.codec.strict_json import parse_json
 from services.kernel.ports import CountedEntropy

@@ -8,6 +8,7 @@ import pytest
 
 from services.cases.clocks import verdicts
 from services.cases.fold import Around, Said, step
+from services.cases.laws import load_laws
 from services.cases.lines import case_line, clock_line
 from services.cases.state import Case
 from services.cases.view import case_view, verdict_document
@@ -18,7 +19,6 @@ from services.kernel.clock_rules import ClockRules
 from services.kernel.codes import load_code_tables
 from services.kernel.data import SCHEMAS_DIR
 from services.kernel.instants import format_instant
-from services.transfers.desk import load_laws
 from tests.unit.services.cases.stage import (
     DAY,
     HAISHU_POLICE,

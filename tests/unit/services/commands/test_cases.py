@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from services.cases.laws import Laws
 from services.cases.lines import case_line, clock_line
 from services.cases.state import Case
 from services.cases.view import case_view
@@ -19,7 +20,6 @@ from services.commands.case_options import format_mark, parse_mark
 from services.commands.clock_question import shown_time
 from services.kernel.errors import Refused
 from services.kernel.ports import SettableClock
-from services.transfers.desk import Laws
 from services.transfers.listing import CaseQuery, ClockQuery, Place
 from tests.unit.services.cases.stage import DAY, HAISHU, MORNING, NANJING, NINGBO, Stage, around, assistance
 

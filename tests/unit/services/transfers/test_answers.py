@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from services.cases.laws import load_laws
 from services.cases.possibilities import parties
 from services.cases.state import Part
-from services.cases.steps import Around, ClockChange
+from services.cases.steps import ClockChange
 from services.events.notice import ClockStarted, ClockStopped, ClockSuspended
 from services.events.transfer import MoveHadNoEffect
 from services.transfers.answers import clock_events
-from services.transfers.worker import ROOM
 from tests.unit.services.cases.docket import Docket
 from tests.unit.services.cases.stage import HAISHU, HOUR, MORNING, NANJING, NINGBO, SUZHOU
 from tests.unit.services.transfers.room_stage import Stage, moved, opened
@@ -114,5 +114,4 @@ def test_more_parties_than_one_statement_can_name_are_told_in_two() -> None:
 
 def test_without_a_change_nothing_is_said() -> None:
     docket = Docket()
-    tables, rules = ROOM.fold.args  # type: ignore[attr-defined]
-    assert clock_events(docket.case, (), Around(tables, rules, docket.around.registry)) == ()
+    assert clock_events(docket.case, (), load_laws().by(docket.around.registry)) == ()

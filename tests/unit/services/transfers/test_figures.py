@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from services.cases.laws import load_laws
 from services.events.notice import ClockStopped, ClockVerdict
 from services.kernel.calendar import Calendar
 from services.kernel.data import SCHEMAS_DIR
@@ -13,7 +14,6 @@ from services.kernel.instants import parse_instant
 from services.members.registry import EMPTY
 from services.runtime import clock_metrics as m
 from services.runtime.metrics import Metrics
-from services.transfers.desk import load_laws
 from services.transfers.figures import (
     NO_CITY,
     OUTSIDE,
